@@ -1,35 +1,112 @@
-/** Where accounts and sessions are kept. `path` is absolute; `url` carries the password: never print it. */
-export type DatabaseConfig =
-  | { readonly driver: "sqlite"; readonly path: string }
-  | { readonly driver: "postgres"; readonly url: string }
-  | { readonly driver: "neon"; readonly url: string; readonly proxy: string | null };
+import { ConfigError } from "./errors.ts";
+import { readCookieSettings } from "./config/cookie.ts";
+import { readDatabase } from "./config/database.ts";
+import { readSessionLifetimes } from "./config/duration.ts";
+import { isSet, readDataDir } from "./config/file-path.ts";
+import { readListen } from "./config/listen.ts";
+import { refuseUnknownNames } from "./config/names.ts";
+import { readTrustedProxies } from "./config/proxies.ts";
+import {
+  defaultBaseUrl,
+  readBaseUrl,
+  readDefaultRedirectUrl,
+  readTrustedOrigins,
+} from "./config/public-url.ts";
+import { type ConfigReader, createConfigReader, readParsed } from "./config/reader.ts";
+import { parseChoice, parseInteger } from "./config/scalar.ts";
+import { readSecrets } from "./config/secret.ts";
+import type { Config, ConfigDeps, Environment, LoadedConfig } from "./config/types.ts";
 
-/** The whole configuration, read once at start. CONTRACT section 3. */
-export interface Config {
-  readonly host: string;
-  /** 0 picks a free port (loopback only); then `baseUrl` is null unless BETTER_AUTH_URL is set. */
-  readonly port: number;
-  /** Public origin, no trailing slash; null only while PORT=0 has not been resolved (see `withPort`). */
-  readonly baseUrl: string;
-  readonly database: DatabaseConfig;
-  /** Absolute path; holds the SQLite file and the generated secret. */
-  readonly dataDir: string;
-  /** The first signs, all verify. Empty: to be generated in (or read from) `dataDir`, SQLite only. */
-  readonly secrets: readonly string[];
-  /** Exact origins, the server's own first or last; no duplicates. */
-  readonly trustedOrigins: readonly string[];
-  readonly defaultRedirectUrl: string;
-  readonly cookieDomain: string | null;
-  readonly cookieSameSite: "lax" | "none";
-  readonly trustedProxies: readonly string[];
-  readonly signUp: "open" | "closed";
-  readonly passwordMinLength: number;
-  readonly sessionExpiresInSeconds: number;
-  readonly sessionUpdateAgeSeconds: number;
-  readonly sessionMaxAgeSeconds: number;
-  readonly bearer: "off" | "signed";
-  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
-  readonly logFormat: "json" | "pretty";
-  readonly hashConcurrency: number;
-  readonly hashQueue: number;
+export type {
+  Config,
+  ConfigDeps,
+  DatabaseConfig,
+  Environment,
+  LoadedConfig,
+  Setting,
+} from "./config/types.ts";
+
+/**
+ * Reads the whole configuration from an environment, touching nothing but the files that `*_FILE` names.
+ * @throws ConfigError with every problem at once, none of which contains a secret.
+ */
+export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
+  const reader = createConfigReader(env, deps);
+  refuseUnknownNames(reader, env);
+  const listen = readListen(reader);
+  const dataDir = readDataDir(reader, deps);
+  const { database, isServer } = readDatabase(reader, dataDir, deps);
+  const secrets = readSecrets(reader, isServer, isSet(env, "AUTH_SECRET"));
+  const baseUrl = readBaseUrl(reader, listen);
+  const trustedOrigins = readTrustedOrigins(reader, baseUrl);
+  const defaultRedirectUrl = readDefaultRedirectUrl(reader, baseUrl, trustedOrigins);
+  const cookie = readCookieSettings(reader, baseUrl);
+  const trustedProxies = readTrustedProxies(reader, baseUrl, listen);
+  const limits = readLimits(reader, deps);
+
+  const isComplete = database && baseUrl && trustedOrigins && defaultRedirectUrl;
+  if (reader.problems.length > 0 || !isComplete) throw new ConfigError(reader.problems);
+  const config: Config = {
+    ...listen,
+    baseUrl,
+    database,
+    dataDir,
+    secrets,
+    trustedOrigins,
+    defaultRedirectUrl,
+    ...cookie,
+    trustedProxies,
+    ...limits,
+  };
+  return { config, warnings: reader.warnings, settings: reader.settings };
+}
+
+/** Fills in the port that PORT=0 turned out to be, wherever the default base URL is used. */
+export function withPort(config: Config, port: number): Config {
+  const unresolved = defaultBaseUrl(0);
+  // Nobody can configure an origin with port 0, so it can only come from the default.
+  const resolveOrigin = (origin: string) => (origin === unresolved ? defaultBaseUrl(port) : origin);
+  return {
+    ...config,
+    port,
+    baseUrl: resolveOrigin(config.baseUrl),
+    trustedOrigins: [...new Set(config.trustedOrigins.map(resolveOrigin))],
+    defaultRedirectUrl: resolveOrigin(config.defaultRedirectUrl),
+  };
+}
+
+type Limits = Pick<
+  Config,
+  | "signUp"
+  | "passwordMinLength"
+  | "sessionExpiresInSeconds"
+  | "sessionUpdateAgeSeconds"
+  | "sessionMaxAgeSeconds"
+  | "bearer"
+  | "logLevel"
+  | "logFormat"
+  | "hashConcurrency"
+  | "hashQueue"
+>;
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** Reads what stands alone: choices, numbers and durations. */
+function readLimits(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): Limits {
+  const choice = <T extends string>(name: string, fallback: T, choices: readonly T[]) =>
+    readParsed<T>(reader, name, fallback, (text) => parseChoice(text, choices));
+  const integer = (name: string, fallback: number, minimum: number, maximum: number) =>
+    readParsed(reader, name, fallback, (text) => parseInteger(text, minimum, maximum));
+  // Strictly fewer hashes at once than cores: cookie signatures queue in the same thread pool.
+  const maximumHashes = Math.max(1, Math.floor(cpuCount) - 1);
+  return {
+    signUp: choice("LATCHKEY_SIGN_UP", "open", ["open", "closed"]),
+    passwordMinLength: integer("LATCHKEY_PASSWORD_MIN_LENGTH", 8, 8, 128),
+    ...readSessionLifetimes(reader),
+    bearer: choice("LATCHKEY_BEARER", "off", ["off", "signed"]),
+    logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
+    logFormat: choice("LATCHKEY_LOG_FORMAT", isTerminal ? "pretty" : "json", ["json", "pretty"]),
+    hashConcurrency: integer("LATCHKEY_HASH_CONCURRENCY", maximumHashes, 1, maximumHashes),
+    hashQueue: integer("LATCHKEY_HASH_QUEUE", 256, 1, 10_000),
+  };
 }

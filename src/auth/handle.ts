@@ -1,0 +1,164 @@
+import { type Auth, clientAddressHeader } from "../auth.ts";
+import { storeUnavailable } from "../database/failure.ts";
+import { AppError } from "../errors.ts";
+import type { Passwords } from "../password.ts";
+import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
+import { type Body, checkInput, type InputRules } from "./input.ts";
+import { authRoutes } from "./routes.ts";
+import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
+
+/** A request for one of `authRoutes`, its body read and parsed. */
+export interface AuthRequest {
+  readonly method: "GET" | "POST";
+  /** Below `/api/auth`, without a trailing slash. */
+  readonly path: string;
+  /** With its question mark, or empty. */
+  readonly search: string;
+  readonly headers: Headers;
+  readonly body: Body | undefined;
+  readonly clientAddress: string;
+}
+
+/** What happened, for the log. */
+export interface AuthOutcome {
+  readonly response: Response;
+  readonly seen: Unit["seen"];
+}
+
+export interface HandlerDeps {
+  readonly auth: Auth;
+  readonly units: Units;
+  readonly passwords: Passwords;
+  readonly baseUrl: string;
+  readonly secrets: readonly string[];
+  readonly cookieName: string;
+  readonly rules: InputRules;
+  readonly onRehashError: (error: unknown) => void;
+}
+
+export type HandleAuth = (request: AuthRequest, unit?: Unit) => Promise<AuthOutcome>;
+
+/**
+ * Hands a request to BetterAuth as one unit of work: everything it wrote is kept when it answers 2xx or 3xx, nothing
+ * otherwise. @throws AppError 503 when the store failed at any point, whatever BetterAuth made of it.
+ */
+export function createAuthHandler(deps: HandlerDeps): HandleAuth {
+  return async (request, unit = newUnit()) => {
+    const method = authRoutes.get(request.path);
+    if (method === undefined) throw new AppError(404, "NOT_FOUND", "There is nothing at this address.");
+    const body = await prepareBody(deps, request);
+    const response = await deps.units.run(
+      unit,
+      async () => {
+        const answer = await answerOf(deps.auth, rebuild(deps, request, body));
+        if (unit.failure !== undefined) throw storeFailure(unit.failure);
+        return answer;
+      },
+      (answer) => answer.status < 400,
+    );
+    if (unit.rehash !== undefined && request.path === "/sign-in/email") await rehash(deps, unit);
+    return { response: await shape(request.path, response), seen: unit.seen };
+  };
+}
+
+async function answerOf(auth: Auth, request: Request): Promise<Response> {
+  try {
+    return await auth.handler(request);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError(500, "INTERNAL_SERVER_ERROR", "Something went wrong.", { cause: error });
+  }
+}
+
+function storeFailure(failure: unknown): AppError {
+  return failure instanceof AppError ? failure : storeUnavailable(failure);
+}
+
+async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Body | undefined> {
+  if (request.body === undefined) return undefined;
+  const body = checkInput(request.path, request.body, deps.rules);
+  if (request.path !== "/revoke-session" || typeof body["token"] !== "string") return body;
+  // The list shows a session's id in place of its token; either ends it.
+  const { adapter } = await deps.auth.$context;
+  const unit = newUnit();
+  const row = await deps.units
+    .run(
+      unit,
+      () =>
+        adapter.findOne<{ token: string }>({
+          model: "session",
+          where: [{ field: "id", value: String(body["token"]) }],
+        }),
+      () => false,
+    )
+    .catch((error: unknown) => {
+      throw storeFailure(error);
+    });
+  return row === null ? body : { ...body, token: row.token };
+}
+
+/** The request as BetterAuth gets it: our own origin, host, path and client address, whatever was sent. */
+function rebuild(deps: HandlerDeps, request: AuthRequest, body: Body | undefined): Request {
+  const headers = new Headers(request.headers);
+  for (const name of [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+  ]) {
+    headers.delete(name);
+  }
+  headers.set(clientAddressHeader, request.clientAddress);
+  const cookie = headers.get("cookie");
+  if (cookie !== null) headers.set("cookie", withCurrentSignature(deps, cookie));
+  const url = `${deps.baseUrl}/api/auth${request.path}${request.search}`;
+  if (request.method === "GET") return new Request(url, { headers });
+  headers.set("content-type", "application/json");
+  return new Request(url, { method: request.method, headers, body: JSON.stringify(body ?? {}) });
+}
+
+/** BetterAuth verifies with the newest secret alone: a session signed with an older one is signed anew on its way in. */
+function withCurrentSignature({ secrets, cookieName }: HandlerDeps, cookie: string): string {
+  const [current] = secrets;
+  if (secrets.length < 2 || current === undefined) return cookie;
+  const value = readCookie(cookie, cookieName);
+  const signed = value === undefined ? null : verifySignedToken(value, secrets);
+  return signed === null || signed.key === 0
+    ? cookie
+    : `${cookieName}=${signToken(signed.token, current)}; ${cookie}`;
+}
+
+/** Replaces an outdated hash, unless the password was changed in the meantime. Its failure costs nobody a sign-in. */
+async function rehash({ auth, units, passwords, onRehashError }: HandlerDeps, unit: Unit): Promise<void> {
+  const { userId } = unit.seen;
+  if (unit.rehash === undefined || userId === undefined) return;
+  const { stored, password } = unit.rehash;
+  try {
+    const { adapter } = await auth.$context;
+    const renewed = await passwords.hash(password);
+    const where = [
+      { field: "userId", value: userId },
+      { field: "providerId", value: "credential" },
+      { field: "password", value: stored },
+    ];
+    await units.run(
+      newUnit(),
+      () => adapter.updateMany({ model: "account", where, update: { password: renewed } }),
+      () => true,
+    );
+  } catch (error) {
+    onRehashError(error);
+  }
+}
+
+/** Mends an answer: session tokens leave only by sign-in, sign-up and get-session, so the list shows ids. */
+async function shape(path: string, response: Response): Promise<Response> {
+  const headers = new Headers(response.headers);
+  headers.set("cache-control", "no-store");
+  if (path !== "/list-sessions" || !response.ok)
+    return new Response(response.body, { status: response.status, headers });
+  const sessions = (await response.json()) as { id: string; token: string }[];
+  const listed = sessions.map((session) => ({ ...session, token: session.id }));
+  return Response.json(listed, { status: response.status, headers });
+}

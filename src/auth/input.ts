@@ -1,0 +1,106 @@
+import { domainToASCII } from "node:url";
+import { AppError } from "../errors.ts";
+
+/** Values of a body that BetterAuth will see. */
+export type Body = Record<string, unknown>;
+
+export interface InputRules {
+  /** In code points. */
+  readonly passwordMinLength: number;
+}
+
+const passwordMaxLength = 128;
+const nameMaxLength = 100;
+const emailMaxLength = 254;
+const imageMaxLength = 2_048;
+const booleans: Readonly<Record<string, boolean>> = {
+  true: true,
+  on: true,
+  "1": true,
+  false: false,
+  off: false,
+  "0": false,
+};
+
+/**
+ * Checks what BetterAuth leaves unchecked and brings it into the one form that is stored: lengths in code points, no
+ * NUL and no lone surrogates, e-mail addresses in ASCII, an image that is a web address.
+ * @returns the body to hand on.
+ * @throws AppError 400 with upstream's code where it has one.
+ */
+export function checkInput(path: string, body: Body, rules: InputRules): Body {
+  for (const [name, value] of Object.entries(body)) requireWellFormed(name, value);
+  const checked: Body = { ...body };
+  if (typeof checked["rememberMe"] === "string")
+    checked["rememberMe"] = booleans[checked["rememberMe"]] ?? checked["rememberMe"];
+  if (typeof checked["revokeOtherSessions"] === "string") {
+    checked["revokeOtherSessions"] =
+      booleans[checked["revokeOtherSessions"]] ?? checked["revokeOtherSessions"];
+  }
+  if (typeof checked["email"] === "string") checked["email"] = canonicalEmail(checked["email"]);
+  if ("name" in checked) requireName(checked["name"]);
+  if ("image" in checked) requireImage(checked["image"]);
+  if (path === "/sign-up/email") requirePassword(checked["password"], rules);
+  if (path === "/change-password") requirePassword(checked["newPassword"], rules);
+  if (path === "/delete-user" && (typeof checked["password"] !== "string" || checked["password"] === "")) {
+    throw invalid("VALIDATION_ERROR", "The current password is required to delete the account.");
+  }
+  return checked;
+}
+
+/** The one form of an address: lower case, the domain as browsers resolve it. @throws AppError 400. */
+export function canonicalEmail(email: string): string {
+  const trimmed = email.trim();
+  const at = trimmed.lastIndexOf("@");
+  // A local part outside ASCII has no one form: `K` (Kelvin) lower-cases to `k`, and mail servers rarely take it.
+  const local = trimmed.slice(0, at);
+  const domain = domainToASCII(trimmed.slice(at + 1));
+  if (at < 1 || domain === "" || !/^[\x21-\x7e]+$/.test(local))
+    throw invalid("INVALID_EMAIL", "Invalid email");
+  const canonical = `${local}@${domain}`.toLowerCase();
+  if (canonical.length > emailMaxLength)
+    throw invalid("INVALID_EMAIL", `Invalid email: longer than ${emailMaxLength} characters`);
+  return canonical;
+}
+
+function requireWellFormed(name: string, value: unknown): void {
+  if (typeof value !== "string") return;
+  if (value.includes("\0") || !value.isWellFormed()) {
+    throw invalid(
+      "VALIDATION_ERROR",
+      `[body.${name.slice(0, 40).toWellFormed()}] Invalid input: a character that is not allowed`,
+    );
+  }
+}
+
+function requireName(name: unknown): void {
+  if (typeof name !== "string") return;
+  if (codePoints(name) > nameMaxLength)
+    throw invalid("VALIDATION_ERROR", `[body.name] Too long: at most ${nameMaxLength} characters`);
+}
+
+function requireImage(image: unknown): void {
+  if (image === null || image === undefined || image === "") return;
+  if (typeof image !== "string") return;
+  const address = URL.canParse(image) ? new URL(image) : undefined;
+  if (image.length > imageMaxLength || (address?.protocol !== "https:" && address?.protocol !== "http:")) {
+    throw invalid("VALIDATION_ERROR", "[body.image] Invalid input: an http or https address is expected");
+  }
+}
+
+function requirePassword(password: unknown, rules: InputRules): void {
+  if (typeof password !== "string") return;
+  const length = codePoints(password);
+  if (length < rules.passwordMinLength) throw invalid("PASSWORD_TOO_SHORT", "Password too short");
+  if (length > passwordMaxLength) throw invalid("PASSWORD_TOO_LONG", "Password too long");
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+function invalid(code: string, message: string): AppError {
+  return new AppError(400, code, message);
+}

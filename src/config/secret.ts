@@ -1,0 +1,69 @@
+import type { ConfigReader, Entry } from "./reader.ts";
+import { weaknessOf } from "./secret-strength.ts";
+
+const MASK = "********";
+const GENERATE = "generate one: openssl rand -base64 32";
+
+/**
+ * Reads the signing keys, the current one first.
+ * @param isRequired a server database has no place for a generated key.
+ * @returns empty when none is set.
+ */
+export function readSecrets(
+  reader: ConfigReader,
+  isRequired: boolean,
+  hasAuthSecret: boolean,
+): readonly string[] {
+  const single = reader.secretEntry("BETTER_AUTH_SECRET");
+  const ring = reader.secretEntry("BETTER_AUTH_SECRETS");
+  if (single !== undefined) refuseWeak(reader, single);
+  const keys = ring === undefined ? [] : readKeyRing(reader, ring);
+  const [current] = keys;
+  if (single !== undefined && ring !== undefined && current !== undefined && single.text !== current) {
+    const remedy = `remove ${single.variable}, or make it equal the first key of ${ring.variable}`;
+    reader.reject(single.variable, `differs from the first key of ${ring.variable}`, remedy);
+  }
+  const isUnset = single === undefined && ring === undefined;
+  const isRejected = reader.isRejected("BETTER_AUTH_SECRET") || reader.isRejected("BETTER_AUTH_SECRETS");
+  if (isUnset && !isRejected && isRequired) {
+    const hint = hasAuthSecret ? " (AUTH_SECRET is not read)" : "";
+    reader.reject("BETTER_AUTH_SECRET", `is required with a server database${hint}`, GENERATE);
+  }
+  const whenUnset = ring === undefined && !isRequired ? "(kept in the data directory)" : "";
+  reader.record("BETTER_AUTH_SECRET", single === undefined ? whenUnset : MASK, single);
+  reader.record("BETTER_AUTH_SECRETS", ring === undefined ? "" : keys.map(() => MASK).join(","), ring);
+  return single !== undefined && ring === undefined ? [single.text] : keys;
+}
+
+/** Parses `2:new,1:old`; problems and warnings count entries, since any part may be the secret. */
+function readKeyRing(reader: ConfigReader, ring: Entry): readonly string[] {
+  const versions = new Set<number>();
+  return ring.text.split(",").flatMap((text, index) => {
+    const [, digits, key] = /^\s*(\d{1,9})\s*:\s*(\S.*?)\s*$/.exec(text) ?? [];
+    const which = `entry ${index + 1}`;
+    if (digits === undefined || key === undefined) {
+      const remedy =
+        "write 2:NEW,1:OLD, whole-number versions and keys without commas, the signing key first";
+      reader.reject(ring.variable, `${which} is not VERSION:SECRET`, remedy);
+      return [];
+    }
+    if (versions.has(Number(digits))) {
+      reader.reject(
+        ring.variable,
+        `${which} repeats an earlier version`,
+        "give every key a version of its own",
+      );
+    }
+    versions.add(Number(digits));
+    const weakness = weaknessOf(key);
+    if (weakness !== null && index === 0) reader.reject(ring.variable, `${which} ${weakness}`, GENERATE);
+    else if (weakness !== null)
+      reader.warn(`${ring.variable}: ${which}, an old key, ${weakness}: retire it soon`);
+    return key;
+  });
+}
+
+function refuseWeak(reader: ConfigReader, entry: Entry): void {
+  const weakness = weaknessOf(entry.text);
+  if (weakness !== null) reader.reject(entry.variable, weakness, GENERATE);
+}

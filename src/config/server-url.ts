@@ -1,0 +1,71 @@
+import { isIP } from "node:net";
+import { isHostname, isLoopbackHost } from "./listen.ts";
+import { accepted, type Parsed, refused } from "./types.ts";
+
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
+const EXAMPLE = "postgresql://user:password@db.example.com:5432/latchkey?sslmode=verify-full";
+const ENCODE = "percent-encode special characters in the password (/ is %2F, ? is %3F, # is %23, @ is %40)";
+
+/** Parameters that are fit to print. */
+const PRINTABLE_PARAMETERS = ["sslmode", "channel_binding", "connect_timeout"] as const;
+
+/** A PostgreSQL URL; no reason below ever quotes any part of it. */
+export interface ServerUrl {
+  /** As written; carries the password. */
+  readonly url: string;
+  /** Fit to print. */
+  readonly masked: string;
+  readonly isNeonHost: boolean;
+  /** Whether the connection leaves this machine although nothing demands that it be encrypted. */
+  readonly isExposed: boolean;
+}
+
+/** Parses `postgres://` or `postgresql://` with an optional `sslmode`. */
+export function parseServerUrl(text: string): Parsed<ServerUrl> {
+  // A bare / ? or # in a password ends the authority: its rest would be read as path or query, which are printed.
+  const afterAuthority = /^\w+:\/\/[^/?#]*(.*)$/.exec(text)?.[1] ?? "";
+  if (/[#@\\\s]/.test(afterAuthority) || !URL.canParse(text))
+    return refused("is not a valid URL", `${ENCODE}: ${EXAMPLE}`);
+  const url = new URL(text);
+  const host = url.hostname.toLowerCase();
+  if (host === "") return refused("names no host", `write ${EXAMPLE}`);
+  if (!isHostname(host) && isIP(host.replace(/^\[|\]$/g, "")) === 0) {
+    return refused("has no valid host name", `${ENCODE}: ${EXAMPLE}`);
+  }
+  if (!isDecodable(url)) return refused("is not percent-encoded correctly (a bare %)", `${ENCODE}, % is %25`);
+  const modes = url.searchParams.getAll("sslmode");
+  if (modes.length > 1) return refused("has more than one sslmode", "keep one sslmode");
+  const [mode] = modes;
+  if (mode !== undefined && !SSL_MODES.some((known) => known === mode)) {
+    return refused("has an unknown sslmode", `write sslmode= one of ${SSL_MODES.join(", ")}`);
+  }
+  const isEncrypted = mode !== undefined && mode !== "disable" && mode !== "prefer";
+  return accepted({
+    url: text,
+    masked: maskServerUrl(url),
+    isNeonHost: host === "neon.tech" || host.endsWith(".neon.tech"),
+    isExposed: !isEncrypted && !isLoopbackHost(host),
+  });
+}
+
+function maskServerUrl(url: URL): string {
+  const user = url.username === "" ? "" : `${url.username}${url.password === "" ? "" : ":********"}@`;
+  const shown = PRINTABLE_PARAMETERS.flatMap((name) => {
+    const value = url.searchParams.get(name);
+    return value === null ? [] : `${name}=${encodeURIComponent(value)}`;
+  });
+  // `?password=…` and `?sslpassword=…` exist too (libpq §34.1.2), so every other parameter is left out.
+  const isShort = new Set(url.searchParams.keys()).size > shown.length;
+  const query = [...shown, ...(isShort ? ["…"] : [])].join("&");
+  return `${url.protocol}//${user}${url.host}${url.pathname}${query === "" ? "" : `?${query}`}`;
+}
+
+function isDecodable({ username, password, pathname }: URL): boolean {
+  try {
+    for (const part of [username, password, pathname]) decodeURIComponent(part);
+    return true;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
+}

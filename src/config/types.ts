@@ -1,0 +1,82 @@
+/** Where accounts and sessions are kept. `path` is absolute; `url` carries the password: never print it. */
+export type DatabaseConfig =
+  | { readonly driver: "sqlite"; readonly path: string }
+  | { readonly driver: "postgres"; readonly url: string }
+  | { readonly driver: "neon"; readonly url: string; readonly proxy: string | null };
+
+/** The whole configuration, read once at start. CONTRACT section 3. */
+export interface Config {
+  readonly host: string;
+  /** 0 picks a free port (loopback only); `withPort` then fills in the real one. */
+  readonly port: number;
+  /** Public origin, no trailing slash; `http://localhost:0` until `withPort` has resolved PORT=0. */
+  readonly baseUrl: string;
+  readonly database: DatabaseConfig;
+  /** Absolute path; holds the SQLite file and the generated secret. */
+  readonly dataDir: string;
+  /** The first signs, all verify. Empty: to be generated in (or read from) `dataDir`, SQLite only. */
+  readonly secrets: readonly string[];
+  /** Exact origins in the operator's order, no duplicates; the server's own is always in. */
+  readonly trustedOrigins: readonly string[];
+  /** An absolute URL whose origin is trusted. */
+  readonly defaultRedirectUrl: string;
+  /** Lower case, without a leading dot; equal to or a parent of the base URL's host. */
+  readonly cookieDomain: string | null;
+  readonly cookieSameSite: "lax" | "none";
+  /** Canonical CIDRs, e.g. `10.0.0.0/8`. */
+  readonly trustedProxies: readonly string[];
+  readonly signUp: "open" | "closed";
+  /** Code points, 8 to 128. */
+  readonly passwordMinLength: number;
+  readonly sessionExpiresInSeconds: number;
+  readonly sessionUpdateAgeSeconds: number;
+  readonly sessionMaxAgeSeconds: number;
+  readonly bearer: "off" | "signed";
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  readonly logFormat: "json" | "pretty";
+  readonly hashConcurrency: number;
+  readonly hashQueue: number;
+}
+
+/** What `loadConfig` needs from the machine. */
+export interface ConfigDeps {
+  /** Reads a whole file as UTF-8, synchronously; throws when it cannot. Gets an absolute path. */
+  readonly readFile: (path: string) => string;
+  /** Absolute; relative paths resolve against it. */
+  readonly cwd: string;
+  /** Whether the log goes to a terminal. */
+  readonly isTerminal: boolean;
+  readonly cpuCount: number;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One line of `latchkey config`. */
+export interface Setting {
+  readonly name: string;
+  /** Fit to print: secrets are masked, a database URL has its password masked. */
+  readonly value: string;
+  readonly source: "default" | "environment" | "file";
+  /** The variable the value came from, e.g. `BETTER_AUTH_SECRET_FILE`; null for a default. */
+  readonly variable: string | null;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** For the log at start; never contain a secret. */
+  readonly warnings: readonly string[];
+  readonly settings: readonly Setting[];
+}
+
+/** The result of parsing one value. A reason and a remedy are fit to print. */
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly reason: string; readonly remedy: string };
+
+export function accepted<T>(value: T): Parsed<T> {
+  return { ok: true, value };
+}
+
+export function refused(reason: string, remedy: string): Parsed<never> {
+  return { ok: false, reason, remedy };
+}

@@ -1,0 +1,32 @@
+import type { SessionStore } from "../session/store.ts";
+
+/** A value that every driver can bind. */
+export type Parameter = string | number | boolean | null;
+export type Row = Record<string, unknown>;
+
+/** An open transaction on a connection of its own; exactly one of `commit` and `rollback` ends it. */
+export interface Transaction {
+  /** A Drizzle database bound to this transaction's connection. */
+  readonly db: object;
+  /** Runs one statement. Placeholders are the dialect's: `?` on SQLite, `$1` on PostgreSQL. */
+  query(text: string, parameters?: readonly Parameter[]): Promise<Row[]>;
+  commit(): Promise<void>;
+  /** Never rejects: a connection that cannot roll back is closed. */
+  rollback(): Promise<void>;
+}
+
+/** One of three real databases behind one interface; nothing outside `database/` knows a driver. */
+export interface Database {
+  readonly driver: "sqlite" | "postgres" | "neon";
+  /** BetterAuth's and Drizzle's name of the dialect. */
+  readonly provider: "sqlite" | "pg";
+  readonly schema: Readonly<Record<string, object>>;
+  /** A Drizzle database that sees what is committed and never writes. */
+  reads(): object;
+  /** Begins a writing transaction. @throws AppError 503 when no connection or lock is had in time. */
+  begin(): Promise<Transaction>;
+  /** Asks the database for its clock, in ms since the epoch. @throws when it does not answer in time. */
+  ping(): Promise<number>;
+  readonly sessions: SessionStore;
+  close(): Promise<void>;
+}

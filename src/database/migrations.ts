@@ -1,0 +1,27 @@
+import postgresInit from "../../drizzle/postgres/0000_init.sql" with { type: "text" };
+import postgresIndexes from "../../drizzle/postgres/0001_indexes.sql" with { type: "text" };
+import sqliteInit from "../../drizzle/sqlite/0000_init.sql" with { type: "text" };
+import sqliteIndexes from "../../drizzle/sqlite/0001_indexes.sql" with { type: "text" };
+
+/** One step of the schema, embedded in the executable as drizzle-kit wrote it. */
+export interface Migration {
+  readonly tag: string;
+  /** SHA-256 of the file, in hexadecimal. */
+  readonly hash: string;
+  readonly statements: readonly string[];
+  /** The lowest schema level (number of migrations known) of an executable that can still work on the result. */
+  readonly minReader: number;
+}
+
+const migration = (tag: string, text: string, minReader: number): Migration => ({
+  tag,
+  hash: new Bun.CryptoHasher("sha256").update(text).digest("hex"),
+  statements: text.split("--> statement-breakpoint").map((statement) => statement.trim()),
+  minReader,
+});
+
+/** Every migration in order, the same tags for both dialects. */
+export const migrations: Readonly<Record<"sqlite" | "pg", readonly Migration[]>> = {
+  sqlite: [migration("0000_init", sqliteInit, 1), migration("0001_indexes", sqliteIndexes, 1)],
+  pg: [migration("0000_init", postgresInit, 1), migration("0001_indexes", postgresIndexes, 1)],
+};

@@ -1,0 +1,117 @@
+import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
+import { drizzle } from "drizzle-orm/neon-serverless";
+import type { PostgresColumns } from "../session/columns-postgres.ts";
+import { batchLookup, openBatchedSessions } from "../session/store-batched.ts";
+import type { Database, Parameter, Transaction } from "./database.ts";
+import { storeUnavailable } from "./failure.ts";
+import * as schema from "./schema.postgres.ts";
+
+const poolSize = 10;
+const lookupPoolSize = 4;
+const connectTimeoutMs = 2_000;
+const queryTimeoutMs = 4_000;
+
+/** Opens a Neon database through its serverless driver: WebSocket connections, since sign-up needs a transaction. */
+export function openNeon(url: string, proxy: string | null, onPoolError: (error: Error) => void): Database {
+  if (proxy !== null) useProxy(proxy);
+  const pool = openPool(url, poolSize, queryTimeoutMs, onPoolError);
+  const lookups = openPool(url, lookupPoolSize, 900, onPoolError);
+  const readingDb = drizzle({ client: pool, schema });
+  const sessions = openBatchedSessions(
+    async (tokens) => {
+      const query = { text: batchLookup, values: [tokens], rowMode: "array" as const };
+      return (await lookups.query<PostgresColumns>(query)).rows;
+    },
+    () => lookups.end(),
+  );
+
+  return {
+    driver: "neon",
+    provider: "pg",
+    schema,
+    sessions,
+    reads: () => readingDb,
+    async begin() {
+      return transaction(await beginOn(pool));
+    },
+    async ping() {
+      const text = "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now";
+      return Number((await pool.query<{ now: number }>(text)).rows[0]?.now);
+    },
+    async close() {
+      await sessions.close();
+      await pool.end();
+    },
+  };
+}
+
+/** Sends every connection through another WebSocket proxy: `ws://host:port/path`. */
+function useProxy(proxy: string): void {
+  const { protocol, host, pathname } = new URL(proxy);
+  neonConfig.useSecureWebSocket = protocol === "wss:";
+  neonConfig.wsProxy = (server, port) => `${host}${pathname}?address=${server}:${port}`;
+  // The tricks that save round trips to Neon's own proxy assume its certificate and its password scheme.
+  neonConfig.pipelineConnect = false;
+  neonConfig.pipelineTLS = false;
+}
+
+function openPool(
+  connectionString: string,
+  max: number,
+  timeoutMs: number,
+  onError: (error: Error) => void,
+): Pool {
+  const pool = new Pool({
+    connectionString,
+    max,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 60_000,
+    query_timeout: timeoutMs,
+    statement_timeout: timeoutMs,
+    application_name: "latchkey",
+  });
+  // An idle connection that is cut raises `error` on the pool; unheard, it would end the process.
+  pool.on("error", onError);
+  return pool;
+}
+
+/** Begins on a connection that answers; a pooled one that died unnoticed is replaced once. */
+async function beginOn(pool: Pool): Promise<PoolClient> {
+  for (let attempt = 0; ; attempt += 1) {
+    let client: PoolClient | undefined;
+    try {
+      client = await pool.connect();
+      await client.query("BEGIN");
+      return client;
+    } catch (cause) {
+      client?.release(true);
+      if (attempt > 0 || client === undefined) throw storeUnavailable(cause);
+    }
+  }
+}
+
+function transaction(client: PoolClient): Transaction {
+  return {
+    db: drizzle({ client, schema }),
+    async query(text: string, parameters: readonly Parameter[] = []) {
+      return (await client.query<Record<string, unknown>>(text, [...parameters])).rows;
+    },
+    async commit() {
+      try {
+        await client.query("COMMIT");
+      } catch (cause) {
+        client.release(true);
+        throw storeUnavailable(cause);
+      }
+      client.release();
+    },
+    async rollback() {
+      try {
+        await client.query("ROLLBACK");
+        client.release();
+      } catch {
+        client.release(true);
+      }
+    },
+  };
+}

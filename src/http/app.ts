@@ -1,0 +1,153 @@
+import { cors } from "@elysiajs/cors";
+import { Elysia } from "elysia";
+import type { HandleAuth } from "../auth/handle.ts";
+import type { Config } from "../config.ts";
+import { AppError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Verify } from "../session/verify.ts";
+import { createAuthRoute, type RequestFacts } from "./auth.ts";
+import { type ClientAddresses, createClientAddresses } from "./client-address.ts";
+import { errorResponse, methodNotAllowed, notFound, publicError } from "./error-response.ts";
+import { createRequestIds, dropCors, dropUngrantedCors, isRequestId, securityHeaders } from "./headers.ts";
+import { live } from "./health.ts";
+import { requireAllowedOrigin } from "./origins.ts";
+import { canonicalPath, routes } from "./routes.ts";
+import { sessionAlias } from "./session.ts";
+import { createVerifyHandler, verifyVary } from "./verify.ts";
+
+export interface AppDeps {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Log;
+  readonly handleAuth: HandleAuth;
+  readonly verify: Verify;
+  readonly health: () => Promise<Response>;
+}
+
+/** Answers a request whose peer, an address without a port, the server names. */
+export type Respond = (request: Request, peer: string) => Promise<Response>;
+
+/** Builds the whole HTTP application; the route table is `routed` below. */
+export function createApp(deps: AppDeps): Respond {
+  const { config, log } = deps;
+  const allowed = new Set(config.trustedOrigins);
+  const addresses = createClientAddresses(config.trustedProxies);
+  const nextRequestId = createRequestIds();
+  const facts = new WeakMap<Request, RequestFacts>();
+  const factsOf = (request: Request): RequestFacts =>
+    facts.get(request) ?? { requestId: "", clientAddress: "0.0.0.0" };
+  const fail = (request: Request, error: unknown): Response => {
+    const shown = publicError(error);
+    const { requestId } = factsOf(request);
+    if (shown.status >= 500) log.error({ requestId, code: shown.code, cause: shown.cause }, "request failed");
+    return errorResponse(shown);
+  };
+  const app = routed(deps, allowed, factsOf, fail);
+  const finish = createFinish(config.baseUrl.startsWith("https:"));
+
+  return async (request, peer) => {
+    const known = describe(request, peer, addresses, nextRequestId);
+    facts.set(request, known);
+    let response: Response;
+    try {
+      response = await app.handle(request);
+    } catch (error) {
+      response = fail(request, error);
+    }
+    return finish(request, response, known.requestId);
+  };
+}
+
+function routed(
+  deps: AppDeps,
+  allowed: ReadonlySet<string>,
+  factsOf: (request: Request) => RequestFacts,
+  fail: (request: Request, error: unknown) => Response,
+) {
+  const { handleAuth, log, version } = deps;
+  const verify = createVerifyHandler(deps.verify, deps.config.sessionMaxAgeSeconds, (cause) => {
+    log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed");
+  });
+  const auth = createAuthRoute(handleAuth, log);
+  return new Elysia({ normalize: false })
+    .onError(({ error, code, request }) => fail(request, code === "NOT_FOUND" ? notFound() : error))
+    .use(
+      cors({
+        origin: (request) => allowed.has(request.headers.get("origin") ?? ""),
+        credentials: true,
+        methods: ["GET", "POST", "OPTIONS"],
+        allowedHeaders: ["Content-Type", "Authorization"],
+        exposeHeaders: ["Retry-After", "X-Request-Id"],
+        maxAge: 600,
+      }),
+    )
+    .onRequest(({ request }) => requireAcceptable(request, allowed))
+    .get("/health", deps.health)
+    .get("/health/live", () => live(version))
+    .get("/api/auth/verify", ({ request }) => verify(request))
+    .get("/api/auth/session", async ({ request }) =>
+      sessionAlias(await auth(request, "/get-session", factsOf(request))),
+    )
+    .all(
+      "/api/auth/*",
+      ({ request }) => auth(request, pathOf(request).slice("/api/auth".length), factsOf(request)),
+      { parse: "none" },
+    );
+}
+
+/** @throws AppError for what is refused before any route: 400, 403, 404 and 405. */
+function requireAcceptable(request: Request, allowed: ReadonlySet<string>): void {
+  requireHost(request);
+  const methods = routes.get(pathOf(request));
+  if (request.method === "OPTIONS") return;
+  if (request.method === "TRACE" || request.method === "CONNECT")
+    throw methodNotAllowed((methods ?? ["GET"]).join(", "));
+  if (methods === undefined) throw notFound();
+  if (!methods.includes(request.method)) throw methodNotAllowed(methods.join(", "));
+  requireAllowedOrigin(request.method, request.headers, allowed);
+}
+
+function describe(
+  request: Request,
+  peer: string,
+  addresses: ClientAddresses,
+  nextRequestId: () => string,
+): RequestFacts {
+  const inbound = request.headers.get("x-request-id");
+  return {
+    requestId:
+      inbound !== null && isRequestId(inbound) && addresses.isTrusted(peer) ? inbound : nextRequestId(),
+    clientAddress: addresses.resolve(peer, request.headers.get("x-forwarded-for")),
+  };
+}
+
+/** Builds the last step of every answer: request id, security headers, Vary, and no CORS but what was granted. */
+function createFinish(https: boolean): (request: Request, response: Response, requestId: string) => Response {
+  const fixed = Object.entries(securityHeaders(https));
+  return (request, response, requestId) => {
+    const { headers } = response;
+    headers.set("X-Request-Id", requestId);
+    for (const [name, value] of fixed) headers.set(name, value);
+    if (pathOf(request) === "/api/auth/verify") {
+      dropCors(headers);
+      headers.set("Vary", verifyVary);
+    } else {
+      dropUngrantedCors(headers);
+      headers.set("Vary", "Origin");
+    }
+    return response;
+  };
+}
+
+/** The path without its trailing slash; empty where the request's target is no URL. */
+function pathOf(request: Request): string {
+  return URL.canParse(request.url) ? canonicalPath(new URL(request.url).pathname) : "";
+}
+
+/** The 400 of a request that does not say, once and readably, which host it is for. */
+function requireHost(request: Request): void {
+  const host = request.headers.get("host");
+  if (host === null || !/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(host)) {
+    throw new AppError(400, "INVALID_HOST", "The Host header is missing or not valid.");
+  }
+}

@@ -1,0 +1,72 @@
+import type { HandleAuth } from "../auth/handle.ts";
+import { authRoutes } from "../auth/routes.ts";
+import { newUnit } from "../auth/unit-of-work.ts";
+import { storeUnavailable } from "../database/failure.ts";
+import { withDeadline } from "../deadline.ts";
+import { AppError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { logAuthEvent } from "./auth-event.ts";
+import { readBody } from "./body.ts";
+import { notFound } from "./error-response.ts";
+
+/** Everything but verify and health answers within this, 503 included. */
+const requestTimeoutMs = 5_000;
+
+/** What the server knows of a request beyond its bytes. */
+export interface RequestFacts {
+  readonly requestId: string;
+  readonly clientAddress: string;
+}
+
+export type AuthRoute = (request: Request, path: string, facts: RequestFacts) => Promise<Response>;
+
+/** Builds the route of everything that BetterAuth answers: body, deadline, event. `path` stands below `/api/auth`. */
+export function createAuthRoute(handle: HandleAuth, log: Log): AuthRoute {
+  return async (request, path, facts) => {
+    const method = authRoutes.get(path);
+    if (method === undefined) throw notFound();
+    const body = method === "POST" ? await readBody(request) : undefined;
+    const search = checkedSearch(new URL(request.url));
+    const unit = newUnit();
+    const report = (status: number, code?: string) =>
+      logAuthEvent(log, { path, status, code, seen: unit.seen, ...facts });
+    try {
+      const { response } = await withDeadline(
+        handle(
+          { method, path, search, headers: request.headers, body, clientAddress: facts.clientAddress },
+          unit,
+        ),
+        requestTimeoutMs,
+        () => {
+          unit.abandoned = true;
+          return storeUnavailable(new Error(`${path} took longer than ${requestTimeoutMs} ms`));
+        },
+      );
+      report(response.status, response.status < 400 ? undefined : await errorCodeOf(response));
+      if (response.status >= 500)
+        log.error({ requestId: facts.requestId, cause: unit.seen.internalError }, "request failed");
+      return response;
+    } catch (error) {
+      if (error instanceof AppError) report(error.status, error.code);
+      throw error;
+    }
+  };
+}
+
+/** The query, unless a parameter stands in it twice. */
+function checkedSearch(url: URL): string {
+  const names = [...url.searchParams.keys()];
+  if (new Set(names).size < names.length) {
+    throw new AppError(400, "REPEATED_PARAMETER", "A parameter is given twice.");
+  }
+  return url.search;
+}
+
+async function errorCodeOf(response: Response): Promise<string | undefined> {
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined);
+  const code = (body as { code?: unknown } | null | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
+}

@@ -1,0 +1,81 @@
+import type { Body } from "../auth/input.ts";
+import { withDeadline } from "../deadline.ts";
+import { AppError } from "../errors.ts";
+
+const bodyMaxBytes = 32 * 1024;
+const bodyTimeoutMs = 10_000;
+
+/**
+ * Reads a JSON or form body of at most 32 KiB that arrives within 10 s. Of repeated JSON keys the last one counts.
+ * @returns the fields; none for an empty body.
+ * @throws AppError 400, 408, 413 or 415.
+ */
+export async function readBody(request: Request): Promise<Body> {
+  const bytes = await withDeadline(
+    readBytes(request),
+    bodyTimeoutMs,
+    () => new AppError(408, "REQUEST_TIMEOUT", "The request's body did not arrive in time."),
+  );
+  if (bytes.byteLength === 0) return {};
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  const text = decode(bytes);
+  if (type === "application/json" || type.endsWith("+json")) return parseJson(text);
+  if (type === "application/x-www-form-urlencoded") return parseForm(text);
+  throw new AppError(
+    415,
+    "UNSUPPORTED_MEDIA_TYPE",
+    "Send application/json or application/x-www-form-urlencoded.",
+  );
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const tooLarge = () => new AppError(413, "PAYLOAD_TOO_LARGE", `A body has at most ${bodyMaxBytes} bytes.`);
+  if (Number(request.headers.get("content-length") ?? 0) > bodyMaxBytes) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > bodyMaxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new AppError(400, "INVALID_BODY", "The body is not valid UTF-8.", { cause });
+  }
+}
+
+function parseJson(text: string): Body {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError(400, "INVALID_BODY", "Invalid JSON in request body", { cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new AppError(400, "INVALID_BODY", "The body must be a JSON object.");
+  }
+  return withoutPrototypeKeys(value as Body);
+}
+
+function parseForm(text: string): Body {
+  const fields: Body = {};
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (Object.hasOwn(fields, name)) throw new AppError(400, "REPEATED_PARAMETER", "A field is given twice.");
+    fields[name] = value;
+  }
+  return withoutPrototypeKeys(fields);
+}
+
+/** Drops the names that would reach an object's prototype instead of its fields. */
+function withoutPrototypeKeys(body: Body): Body {
+  return Object.fromEntries(
+    Object.entries(body).filter(
+      ([name]) => name !== "__proto__" && name !== "constructor" && name !== "prototype",
+    ),
+  );
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import packageJson from "../package.json" with { type: "json" };
+import { run } from "./cli/program.ts";
+import { loadConfig } from "./config.ts";
+import { takeEnvironment } from "./environment.ts";
+
+const environment = takeEnvironment(process.env);
+
+const status = await run(process.argv.slice(2), {
+  version: packageJson.version,
+  loadConfig: () =>
+    loadConfig(environment, {
+      readFile: (path) => readFileSync(path, "utf8"),
+      cwd: process.cwd(),
+      isTerminal: process.stderr.isTTY === true,
+      cpuCount: availableParallelism(),
+    }),
+  print: (text) => process.stdout.write(`${text}\n`),
+  tell: (text) => process.stderr.write(`${text}\n`),
+});
+process.exit(status);

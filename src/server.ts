@@ -1,0 +1,78 @@
+import type { Server } from "bun";
+import { CommandError } from "./errors.ts";
+import type { Respond } from "./http/app.ts";
+
+/** Longer than nginx (60 s) and Caddy (120 s) keep a connection, or they would send requests into closed ones. */
+const idleTimeoutSeconds = 240;
+/** Bun's own 413 has an empty body; bodies are counted in the application. */
+const parserBodyMaxBytes = 64 * 1024 * 1024;
+
+export interface Listener {
+  readonly url: string;
+  readonly port: number;
+  /** Puts the application in place of the 503 that is answered until then. */
+  serve(respond: Respond): void;
+  /** Takes no new connection and resolves when the requests under way are answered. */
+  drain(): Promise<void>;
+  /** Cuts what is left. */
+  stop(): Promise<void>;
+}
+
+/** Takes the port at once, so that a port in use is known before anything else is touched. @throws CommandError. */
+export function listen(hostname: string, port: number): Listener {
+  let respond: Respond | undefined;
+  let server: Server<undefined>;
+  try {
+    server = Bun.serve({
+      hostname,
+      port,
+      idleTimeout: idleTimeoutSeconds,
+      maxRequestBodySize: parserBodyMaxBytes,
+      development: false,
+      fetch: (request, self) => {
+        if (respond === undefined) return starting();
+        return respond(request, self.requestIP(request)?.address ?? "");
+      },
+      error: () =>
+        Response.json({ code: "INTERNAL_SERVER_ERROR", message: "Something went wrong." }, { status: 500 }),
+    });
+  } catch (cause) {
+    throw listenError(hostname, port, cause);
+  }
+  const bound = server.port ?? port;
+  return {
+    url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`,
+    port: bound,
+    serve(next) {
+      respond = next;
+    },
+    drain: () => server.stop(false),
+    stop: () => server.stop(true),
+  };
+}
+
+function starting(): Response {
+  return Response.json(
+    { code: "STARTING", message: "The server is starting. Try again shortly." },
+    { status: 503, headers: { "Retry-After": "1", "Cache-Control": "no-store" } },
+  );
+}
+
+function listenError(hostname: string, port: number, cause: unknown): CommandError {
+  const code = (cause as { code?: unknown }).code;
+  if (code === "EADDRINUSE") {
+    return new CommandError(
+      `port ${port} on ${hostname} is in use`,
+      `stop what listens there, or set PORT to another one`,
+      { cause },
+    );
+  }
+  if (code === "EACCES") {
+    return new CommandError(`port ${port} may not be opened by this user`, "use a port above 1023", {
+      cause,
+    });
+  }
+  return new CommandError(`cannot listen on ${hostname}:${port}`, "set HOST to an address of this machine", {
+    cause,
+  });
+}

@@ -1,0 +1,103 @@
+import { createAuth } from "./auth.ts";
+import { createAuthHandler } from "./auth/handle.ts";
+import { createUnits } from "./auth/unit-of-work.ts";
+import type { Config } from "./config.ts";
+import type { Database } from "./database/database.ts";
+import { openDatabase } from "./database/open.ts";
+import { migrateServer } from "./database/prepare.ts";
+import { migrateSqliteFile } from "./database/sqlite-file.ts";
+import { createApp, type Respond } from "./http/app.ts";
+import { createHealth } from "./http/health.ts";
+import type { Log } from "./log.ts";
+import { createPasswords } from "./password.ts";
+import { loadOrCreateSecret } from "./secret-file.ts";
+import { sessionCookieName } from "./session/cookie.ts";
+import { createVerifier } from "./session/verify.ts";
+
+export interface ServiceDeps {
+  readonly config: Config;
+  readonly log: Log;
+  readonly version: string;
+  /** The clock, in ms since the epoch. */
+  readonly now: () => number;
+}
+
+export interface Service {
+  readonly respond: Respond;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store, brings its schema up to date and puts the application together.
+ * @throws CommandError with the reason when the store cannot be used.
+ */
+export async function openService(deps: ServiceDeps): Promise<Service> {
+  const secrets = secretsOf(deps.config);
+  const database = await openMigrated(deps);
+  const respond = createApp({
+    config: deps.config,
+    version: deps.version,
+    log: deps.log,
+    ...createSessions(deps, database, secrets),
+    health: createHealth({
+      version: deps.version,
+      ping: () => database.ping(),
+      pendingMigrations: () => [],
+      now: deps.now,
+    }),
+  });
+  return { respond, close: () => database.close() };
+}
+
+/** The configured secrets, or the one generated beside the embedded database. */
+export function secretsOf(config: Config): readonly string[] {
+  if (config.secrets.length > 0 || config.database.driver !== "sqlite") return config.secrets;
+  return [loadOrCreateSecret(config.dataDir, config.database.path)];
+}
+
+async function openMigrated({ config, log }: ServiceDeps): Promise<Database> {
+  if (config.database.driver === "sqlite") {
+    const applied = await migrateSqliteFile(config.database.path);
+    if (applied.length > 0) log.info({ applied }, "schema migrated");
+  }
+  const database = openDatabase(config.database, (cause) =>
+    log.warn({ cause }, "an idle database connection was cut"),
+  );
+  if (config.database.driver !== "sqlite") {
+    try {
+      const applied = await migrateServer(database);
+      if (applied.length > 0) log.info({ applied }, "schema migrated");
+    } catch (error) {
+      await database.close().catch(() => {});
+      throw error;
+    }
+  }
+  return database;
+}
+
+function createSessions({ config, log, now }: ServiceDeps, database: Database, secrets: readonly string[]) {
+  const units = createUnits(database);
+  const passwords = createPasswords({ concurrency: config.hashConcurrency, waiting: config.hashQueue });
+  const cookieName = sessionCookieName(config.baseUrl.startsWith("https:"));
+  const auth = createAuth({ config, secrets, database, units, passwords });
+  return {
+    handleAuth: createAuthHandler({
+      auth,
+      units,
+      passwords,
+      baseUrl: config.baseUrl,
+      secrets,
+      cookieName,
+      rules: { passwordMinLength: config.passwordMinLength },
+      onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
+    }),
+    verify: createVerifier({
+      sessions: database.sessions,
+      secrets,
+      cookieName,
+      bearer: config.bearer,
+      sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
+      now,
+    }),
+  };
+}
