@@ -15,7 +15,14 @@ import {
 import { type ConfigReader, createConfigReader, readParsed } from "./config/reader.ts";
 import { parseChoice, parseInteger } from "./config/scalar.ts";
 import { readSecrets } from "./config/secret.ts";
-import type { Config, ConfigDeps, Environment, LoadedConfig } from "./config/types.ts";
+import {
+  type Config,
+  type ConfigDeps,
+  type Environment,
+  type LoadedConfig,
+  type Parsed,
+  refused,
+} from "./config/types.ts";
 
 export type {
   Config,
@@ -97,7 +104,6 @@ function readLimits(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps):
     readParsed<T>(reader, name, fallback, (text) => parseChoice(text, choices));
   const integer = (name: string, fallback: number, minimum: number, maximum: number) =>
     readParsed(reader, name, fallback, (text) => parseInteger(text, minimum, maximum));
-  // Strictly fewer hashes at once than cores: cookie signatures queue in the same thread pool.
   const maximumHashes = Math.max(1, Math.floor(cpuCount) - 1);
   return {
     signUp: choice("LATCHKEY_SIGN_UP", "open", ["open", "closed"]),
@@ -106,7 +112,18 @@ function readLimits(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps):
     bearer: choice("LATCHKEY_BEARER", "off", ["off", "signed"]),
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     logFormat: choice("LATCHKEY_LOG_FORMAT", isTerminal ? "pretty" : "json", ["json", "pretty"]),
-    hashConcurrency: integer("LATCHKEY_HASH_CONCURRENCY", maximumHashes, 1, maximumHashes),
+    hashConcurrency: readParsed(reader, "LATCHKEY_HASH_CONCURRENCY", maximumHashes, (text) =>
+      parseHashConcurrency(text, maximumHashes),
+    ),
     hashQueue: integer("LATCHKEY_HASH_QUEUE", 256, 1, 10_000),
   };
+}
+
+/** Strictly fewer hashes at once than cores: cookie signatures queue in the same thread pool. */
+function parseHashConcurrency(text: string, maximum: number): Parsed<number> {
+  const parsed = parseInteger(text, 1, Number.MAX_SAFE_INTEGER);
+  if (parsed.ok && parsed.value <= maximum) return parsed;
+  const remedy = maximum === 1 ? "write 1, or remove it" : `write a whole number from 1 to ${maximum}`;
+  if (!parsed.ok) return refused(parsed.reason, remedy);
+  return refused(`${parsed.value} leaves no core for anything else`, remedy);
 }

@@ -1,6 +1,5 @@
 import { isIP } from "node:net";
 import { isHostname } from "./listen.ts";
-import { isLoopbackOrigin } from "./origin.ts";
 import { quote } from "./quote.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
 import { parseChoice } from "./scalar.ts";
@@ -35,15 +34,11 @@ export function readCookieSettings(reader: ConfigReader, baseUrl: string | undef
     (text) => parseCookieDomain(text, host),
     (domain) => domain ?? "",
   );
+  // `none` forces Secure, which every base URL allows: it is https or on loopback.
   const choices = ["lax", "none"] as const;
   const cookieSameSite = readParsed(reader, "LATCHKEY_COOKIE_SAMESITE", "lax", (text) =>
     parseChoice(text, choices),
   );
-  const canBeSecure = baseUrl === undefined || baseUrl.startsWith("https:") || isLoopbackOrigin(baseUrl);
-  if (cookieSameSite === "none" && !canBeSecure) {
-    const remedy = "set BETTER_AUTH_URL to an https:// URL, or write lax";
-    reader.reject("LATCHKEY_COOKIE_SAMESITE", "none needs an https base URL", remedy);
-  }
   return { cookieDomain, cookieSameSite };
 }
 

@@ -5,7 +5,7 @@ import { isLoopbackHost } from "./listen.ts";
 import { quote } from "./quote.ts";
 import { type ConfigReader, type Entry, readParsed } from "./reader.ts";
 import { parseChoice } from "./scalar.ts";
-import { parseServerUrl } from "./server-url.ts";
+import { isNeonHost, parseServerUrl } from "./server-url.ts";
 import { accepted, type ConfigDeps, type DatabaseConfig, type Parsed, refused } from "./types.ts";
 
 const DRIVERS = ["sqlite", "postgres", "neon"] as const;
@@ -25,42 +25,49 @@ export function readDatabase(
   deps: Pick<ConfigDeps, "cwd">,
 ): DatabaseReading {
   const entry = reader.secretEntry("DATABASE_URL");
-  const forced = readParsed<Driver | null>(
-    reader,
-    "LATCHKEY_DATABASE_DRIVER",
-    null,
-    (text) => parseChoice(text, DRIVERS),
-    (driver) => driver ?? "",
-  );
   const scheme =
     entry === undefined ? "" : (/^\s*([a-z][a-z0-9+.-]*):/i.exec(entry.text)?.[1]?.toLowerCase() ?? "?");
   const isServer = scheme === "postgres" || scheme === "postgresql";
-  const database =
+  const driverEntry = reader.entry("LATCHKEY_DATABASE_DRIVER");
+  const forced = parseDriver(reader, driverEntry);
+  const found =
     isServer && entry !== undefined
       ? readServer(reader, entry, forced)
       : readSqlite(reader, entry, scheme, join(dataDir, "latchkey.db"), deps);
   if (!isServer && forced !== null && forced !== "sqlite" && !reader.isRejected("DATABASE_URL")) {
-    const is = entry === undefined ? "DATABASE_URL is not set" : "DATABASE_URL is a file";
+    const what = entry === undefined ? "is not set" : "names a file";
     const remedy = "set DATABASE_URL to a postgresql:// URL, or remove LATCHKEY_DATABASE_DRIVER";
-    reader.reject("LATCHKEY_DATABASE_DRIVER", `is ${forced}, but ${is}`, remedy);
+    reader.reject("LATCHKEY_DATABASE_DRIVER", `is ${forced}, but DATABASE_URL ${what}`, remedy);
   }
-  const proxy = readParsed<string | null>(
-    reader,
-    "LATCHKEY_NEON_PROXY",
-    null,
-    parseNeonProxy,
-    (url) => url ?? "",
-  );
-  if (database?.driver === "neon") return { database: { ...database, proxy }, isServer };
+  const database = withNeonProxy(reader, found);
+  reader.record("LATCHKEY_DATABASE_DRIVER", database?.driver ?? "", driverEntry);
+  return { database, isServer };
+}
+
+function parseDriver(reader: ConfigReader, entry: Entry | undefined): Driver | null {
+  const parsed = entry === undefined ? accepted(null) : parseChoice(entry.text, DRIVERS);
+  if (parsed.ok) return parsed.value;
+  reader.reject("LATCHKEY_DATABASE_DRIVER", parsed.reason, parsed.remedy);
+  return null;
+}
+
+function withNeonProxy(
+  reader: ConfigReader,
+  database: DatabaseConfig | undefined,
+): DatabaseConfig | undefined {
+  const name = "LATCHKEY_NEON_PROXY";
+  const proxy = readParsed<string | null>(reader, name, null, parseNeonProxy, (url) => url ?? "");
+  if (database?.driver === "neon") {
+    if (proxy === null && !isNeonHost(new URL(database.url).hostname)) {
+      reader.warn(`the neon driver reaches a server outside neon.tech only through ${name}`);
+    }
+    return { ...database, proxy };
+  }
   if (proxy !== null && database !== undefined) {
     const remedy = "remove it, or set LATCHKEY_DATABASE_DRIVER=neon with a postgresql:// URL";
-    reader.reject(
-      "LATCHKEY_NEON_PROXY",
-      `is for the neon driver, but the driver is ${database.driver}`,
-      remedy,
-    );
+    reader.reject(name, `is for the neon driver, but the driver is ${database.driver}`, remedy);
   }
-  return { database, isServer };
+  return database;
 }
 
 function readServer(reader: ConfigReader, entry: Entry, forced: Driver | null): DatabaseConfig | undefined {
@@ -73,9 +80,10 @@ function readServer(reader: ConfigReader, entry: Entry, forced: Driver | null): 
     reader.reject(entry.variable, parsed.reason, parsed.remedy);
     return undefined;
   }
-  const { url, masked, isNeonHost, isExposed } = parsed.value;
+  const { url, masked, host, isExposed } = parsed.value;
   reader.record("DATABASE_URL", masked, entry);
-  if ((forced ?? (isNeonHost ? "neon" : "postgres")) === "neon") return { driver: "neon", url, proxy: null };
+  if ((forced ?? (isNeonHost(host) ? "neon" : "postgres")) === "neon")
+    return { driver: "neon", url, proxy: null };
   if (isExposed) {
     reader.warn(
       `${entry.variable}: nothing demands an encrypted connection to the database: add sslmode=verify-full`,

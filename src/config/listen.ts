@@ -44,7 +44,7 @@ export function isHostname(text: string): boolean {
   return HOSTNAME.test(text) && !/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(text);
 }
 
-/** Whether a canonical host (as in a URL, brackets or not) is this machine: RFC 6761 §6.3, RFC 1122 §3.2.1.3. */
+/** Whether a canonical host (as in a URL, brackets or not) is this machine: RFC 6761 §6.3, RFC 4291 §2.5.3. */
 export function isLoopbackHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "");
   if (bare === "localhost" || bare.endsWith(".localhost")) return true;

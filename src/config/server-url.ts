@@ -15,14 +15,15 @@ export interface ServerUrl {
   readonly url: string;
   /** Fit to print. */
   readonly masked: string;
-  readonly isNeonHost: boolean;
+  /** Lower case. */
+  readonly host: string;
   /** Whether the connection leaves this machine although nothing demands that it be encrypted. */
   readonly isExposed: boolean;
 }
 
 /** Parses `postgres://` or `postgresql://` with an optional `sslmode`. */
 export function parseServerUrl(text: string): Parsed<ServerUrl> {
-  // A bare / ? or # in a password ends the authority: its rest would be read as path or query, which are printed.
+  // A bare / ? or # in a password ends the authority: the rest would be path or query, which are printed.
   const afterAuthority = /^\w+:\/\/[^/?#]*(.*)$/.exec(text)?.[1] ?? "";
   if (/[#@\\\s]/.test(afterAuthority) || !URL.canParse(text))
     return refused("is not a valid URL", `${ENCODE}: ${EXAMPLE}`);
@@ -43,9 +44,14 @@ export function parseServerUrl(text: string): Parsed<ServerUrl> {
   return accepted({
     url: text,
     masked: maskServerUrl(url),
-    isNeonHost: host === "neon.tech" || host.endsWith(".neon.tech"),
+    host,
     isExposed: !isEncrypted && !isLoopbackHost(host),
   });
+}
+
+/** Whether Neon's own driver is the way to a host. */
+export function isNeonHost(host: string): boolean {
+  return host.toLowerCase().endsWith(".neon.tech");
 }
 
 function maskServerUrl(url: URL): string {
