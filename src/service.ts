@@ -12,6 +12,7 @@ import type { Log } from "./log.ts";
 import { createPasswords } from "./password.ts";
 import { loadOrCreateSecret } from "./secret-file.ts";
 import { sessionCookieName } from "./session/cookie.ts";
+import { createSessionReader, isClamped } from "./session/get-session.ts";
 import { createVerifier } from "./session/verify.ts";
 
 export interface ServiceDeps {
@@ -80,6 +81,9 @@ function createSessions({ config, log, now }: ServiceDeps, database: Database, s
   const passwords = createPasswords({ concurrency: config.hashConcurrency, waiting: config.hashQueue });
   const cookieName = sessionCookieName(config.baseUrl.startsWith("https:"));
   const auth = createAuth({ config, secrets, database, units, passwords });
+  const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
+  const shared = { sessions: database.sessions, secrets, cookieName, sessionMaxAgeSeconds, now };
+  const verify = createVerifier({ ...shared, bearer: config.bearer });
   return {
     handleAuth: createAuthHandler({
       auth,
@@ -89,15 +93,13 @@ function createSessions({ config, log, now }: ServiceDeps, database: Database, s
       secrets,
       cookieName,
       rules: { passwordMinLength: config.passwordMinLength },
+      isClamped: async (cookie) => {
+        const result = await verify(cookie, null);
+        return "session" in result && isClamped(result.session, sessionMaxAgeSeconds);
+      },
       onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
     }),
-    verify: createVerifier({
-      sessions: database.sessions,
-      secrets,
-      cookieName,
-      bearer: config.bearer,
-      sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
-      now,
-    }),
+    verify,
+    readSession: createSessionReader({ ...shared, sessionExpiresInSeconds, sessionUpdateAgeSeconds }),
   };
 }

@@ -33,6 +33,8 @@ export interface HandlerDeps {
   readonly secrets: readonly string[];
   readonly cookieName: string;
   readonly rules: InputRules;
+  /** Whether the presented session already ends at its absolute lifetime. */
+  readonly isClamped: (cookie: string | null) => Promise<boolean>;
   readonly onRehashError: (error: unknown) => void;
 }
 
@@ -47,10 +49,11 @@ export function createAuthHandler(deps: HandlerDeps): HandleAuth {
     const method = authRoutes.get(request.path);
     if (method === undefined) throw new AppError(404, "NOT_FOUND", "There is nothing at this address.");
     const body = await prepareBody(deps, request);
+    const search = await prepareSearch(deps, request);
     const response = await deps.units.run(
       unit,
       async () => {
-        const answer = await answerOf(deps.auth, rebuild(deps, request, body));
+        const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body));
         if (unit.failure !== undefined) throw storeFailure(unit.failure);
         return answer;
       },
@@ -95,6 +98,13 @@ async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Bod
       throw storeFailure(error);
     });
   return row === null ? body : { ...body, token: row.token };
+}
+
+/** A session that ends at its absolute lifetime is no longer due for the refresh that BetterAuth would make it. */
+async function prepareSearch(deps: HandlerDeps, { path, search, headers }: AuthRequest): Promise<string> {
+  if (path !== "/get-session" || search !== "" || !(await deps.isClamped(headers.get("cookie"))))
+    return search;
+  return "?disableRefresh=true";
 }
 
 /** The request as BetterAuth gets it: our own origin, host, path and client address, whatever was sent. */

@@ -6,9 +6,6 @@ const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] a
 const EXAMPLE = "postgresql://user:password@db.example.com:5432/latchkey?sslmode=verify-full";
 const ENCODE = "percent-encode special characters in the password (/ is %2F, ? is %3F, # is %23, @ is %40)";
 
-/** Parameters that are fit to print. */
-const PRINTABLE_PARAMETERS = ["sslmode", "channel_binding", "connect_timeout"] as const;
-
 /** A PostgreSQL URL; no reason below ever quotes any part of it. */
 export interface ServerUrl {
   /** As written; carries the password. */
@@ -56,13 +53,11 @@ export function isNeonHost(host: string): boolean {
 
 function maskServerUrl(url: URL): string {
   const user = url.username === "" ? "" : `${url.username}${url.password === "" ? "" : ":********"}@`;
-  const shown = PRINTABLE_PARAMETERS.flatMap((name) => {
-    const value = url.searchParams.get(name);
-    return value === null ? [] : `${name}=${encodeURIComponent(value)}`;
-  });
-  // `?password=…` and `?sslpassword=…` exist too (libpq §34.1.2), so every other parameter is left out.
-  const isShort = new Set(url.searchParams.keys()).size > shown.length;
-  const query = [...shown, ...(isShort ? ["…"] : [])].join("&");
+  // `?password=…` and `?sslpassword=…` exist too (libpq §34.1.2), so only the checked sslmode is shown.
+  const mode = url.searchParams.get("sslmode");
+  const shown = mode === null ? [] : [`sslmode=${mode}`];
+  const others = url.searchParams.size > shown.length ? ["…"] : [];
+  const query = [...shown, ...others].join("&");
   return `${url.protocol}//${user}${url.host}${url.pathname}${query === "" ? "" : `?${query}`}`;
 }
 

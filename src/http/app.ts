@@ -4,6 +4,7 @@ import type { HandleAuth } from "../auth/handle.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { ReadSession } from "../session/get-session.ts";
 import type { Verify } from "../session/verify.ts";
 import { createAuthRoute, type RequestFacts } from "./auth.ts";
 import { type ClientAddresses, createClientAddresses } from "./client-address.ts";
@@ -21,6 +22,7 @@ export interface AppDeps {
   readonly log: Log;
   readonly handleAuth: HandleAuth;
   readonly verify: Verify;
+  readonly readSession: ReadSession;
   readonly health: () => Promise<Response>;
 }
 
@@ -68,7 +70,7 @@ function routed(
   const verify = createVerifyHandler(deps.verify, deps.config.sessionMaxAgeSeconds, (cause) => {
     log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed");
   });
-  const auth = createAuthRoute(handleAuth, log);
+  const auth = createAuthRoute({ handle: handleAuth, readSession: deps.readSession, log });
   return new Elysia({ normalize: false })
     .onError(({ error, code, request }) => fail(request, code === "NOT_FOUND" ? notFound() : error))
     .use(

@@ -1,0 +1,79 @@
+import { readCookie, verifySignedToken } from "./cookie.ts";
+import type { SessionRow, SessionStore } from "./store.ts";
+import { sessionEnd } from "./verify.ts";
+
+export interface SessionReaderDeps {
+  readonly sessions: SessionStore;
+  readonly secrets: readonly string[];
+  readonly cookieName: string;
+  readonly sessionExpiresInSeconds: number;
+  readonly sessionUpdateAgeSeconds: number;
+  readonly sessionMaxAgeSeconds: number;
+  /** The clock, in ms since the epoch. */
+  readonly now: () => number;
+}
+
+/**
+ * Answers get-session without BetterAuth where BetterAuth would only read.
+ * @returns the body, or null where BetterAuth has to answer: an anonymous or ended session, a refresh that is due,
+ * other cookies of BetterAuth's, a cookie in any but its canonical form.
+ */
+export type ReadSession = (cookie: string | null) => string | null | Promise<string | null>;
+
+/** Builds the read path of `GET /api/auth/get-session`, byte for byte upstream's answer. */
+export function createSessionReader(deps: SessionReaderDeps): ReadSession {
+  const [current = ""] = deps.secrets;
+  const render = (row: SessionRow | null): string | null => {
+    if (row === null || needsBetterAuth(row, deps)) return null;
+    return sessionJson(row, sessionEnd(row, deps.sessionMaxAgeSeconds));
+  };
+  return (cookie) => {
+    // A second cookie of BetterAuth's (dont_remember, a duplicate) changes what it does.
+    if (cookie === null || cookie.indexOf("better-auth") !== cookie.lastIndexOf("better-auth")) return null;
+    const value = readCookie(cookie, deps.cookieName);
+    const signed = value === undefined ? null : verifySignedToken(value, [current]);
+    if (signed === null) return null;
+    const found = deps.sessions.find(signed.token);
+    return found instanceof Promise ? found.then(render) : render(found);
+  };
+}
+
+/** Whether BetterAuth would write, or clear cookies: the session has ended, or its refresh is due. */
+function needsBetterAuth(row: SessionRow, deps: SessionReaderDeps): boolean {
+  const now = deps.now();
+  const end = sessionEnd(row, deps.sessionMaxAgeSeconds);
+  if (end < now) return true;
+  const due = end - deps.sessionExpiresInSeconds * 1000 + deps.sessionUpdateAgeSeconds * 1000 <= now;
+  return due && !isClamped(row, deps.sessionMaxAgeSeconds);
+}
+
+/** Whether a session already ends at its absolute lifetime, so that a refresh would change nothing. */
+export function isClamped(row: SessionRow, sessionMaxAgeSeconds: number): boolean {
+  return row.expiresAt >= row.createdAt + sessionMaxAgeSeconds * 1000;
+}
+
+/** BetterAuth's own key order. */
+function sessionJson(row: SessionRow, end: number): string {
+  const { user } = row;
+  return JSON.stringify({
+    session: {
+      expiresAt: new Date(end),
+      token: row.token,
+      createdAt: new Date(row.createdAt),
+      updatedAt: new Date(row.updatedAt),
+      ipAddress: row.ipAddress,
+      userAgent: row.userAgent,
+      userId: row.userId,
+      id: row.id,
+    },
+    user: {
+      name: user.name,
+      email: user.email,
+      emailVerified: user.emailVerified,
+      image: user.image,
+      createdAt: new Date(user.createdAt),
+      updatedAt: new Date(user.updatedAt),
+      id: user.id,
+    },
+  });
+}
