@@ -19,13 +19,17 @@ import type { MigrationConnection } from "./migrate.ts";
 const rules: TypeRules = {
   text: { name: "text", accepts: (type) => type === "text" || type === "character varying" },
   boolean: { name: "boolean", accepts: (type) => type === "boolean" },
-  instant: { name: "timestamp with time zone", accepts: (type) => /^timestamp with(out)? time zone$/.test(type) },
+  instant: {
+    name: "timestamp with time zone",
+    accepts: (type) => /^timestamp with(out)? time zone$/.test(type),
+  },
 };
 
 const typeNames = { text: "text", boolean: "boolean", instant: "timestamp with time zone" } as const;
 
 /** Plans the way from the tables found to those of 0000_init. */
 export async function planPostgres(connection: MigrationConnection): Promise<Plan> {
+  await connection.query("SET LOCAL lock_timeout = '2s'");
   // Nobody writes between the checks and the changes; what the changes lock, they would lock anyway.
   await connection.query(`LOCK TABLE ${tableNames.map(quote).join(", ")} IN ACCESS EXCLUSIVE MODE`);
   const tables = await readTables(connection);

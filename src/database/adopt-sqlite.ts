@@ -1,7 +1,14 @@
 import { columnProblems, type TypeRules } from "./adopt-columns.ts";
 import { planIndexes } from "./adopt-indexes.ts";
 import { describeRows, planEmails, rowProblems } from "./adopt-rows.ts";
-import { type Change, type FoundIndex, missingColumns, type Plan, quote, tableShapes } from "./adopt-shape.ts";
+import {
+  type Change,
+  type FoundIndex,
+  missingColumns,
+  type Plan,
+  quote,
+  tableShapes,
+} from "./adopt-shape.ts";
 import { affinityOf, readIndexes, readTables, type SqliteTable } from "./adopt-sqlite-catalog.ts";
 import { asMilliseconds } from "./adopt-sqlite-instants.ts";
 import { rebuildObstacles, rebuildReason, rebuildTable } from "./adopt-sqlite-rebuild.ts";
@@ -30,7 +37,12 @@ export async function planSqlite(connection: MigrationConnection): Promise<Plan>
       continue;
     }
     const obstacles = await rebuildObstacles(connection, table, indexes);
-    problems.push(...obstacles.map((obstacle) => `${table.name} has ${obstacle}, which its rebuilding would lose; it is needed since ${reason}`));
+    problems.push(
+      ...obstacles.map(
+        (obstacle) =>
+          `${table.name} has ${obstacle}, which its rebuilding would lose; it is needed since ${reason}`,
+      ),
+    );
     changes.push(...rebuildTable(table));
     // The indexes that belong to constraints go with the old table.
     indexes = indexes.filter((index) => index.table !== table.name || !index.constraint);
@@ -45,7 +57,7 @@ export async function planSqlite(connection: MigrationConnection): Promise<Plan>
 
 function foreignKeyProblems(table: SqliteTable): string[] {
   return table.foreignKeys
-    .filter((key) => key.column === "user_id" && !key.refersToUserId)
+    .filter((key) => key.columns.includes("user_id") && !key.refersToUserId)
     .map((key) => `${table.name}.user_id refers to ${key.target}, not to user.id`);
 }
 

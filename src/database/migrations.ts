@@ -16,7 +16,11 @@ export interface Migration {
 const migration = (tag: string, text: string, minReader: number): Migration => ({
   tag,
   hash: new Bun.CryptoHasher("sha256").update(text).digest("hex"),
-  statements: text.split("--> statement-breakpoint").map((statement) => statement.trim()),
+  // drizzle-kit writes `public` into references, whichever schema the tables are made in.
+  statements: text
+    .replaceAll('"public".', "")
+    .split("--> statement-breakpoint")
+    .map((statement) => statement.trim()),
   minReader,
 });
 

@@ -79,11 +79,14 @@ async function migrateFile(path: string): Promise<readonly string[]> {
   const db = new SqliteDatabase(path, { readwrite: true, create: true });
   try {
     db.run("PRAGMA busy_timeout = 0");
-    await whenFree(() => db.run("PRAGMA journal_mode = WAL"));
     db.run("PRAGMA synchronous = FULL");
+    // Adoption may rebuild a table, and dropping the old one would delete what refers to it.
+    db.run("PRAGMA foreign_keys = OFF");
     await whenFree(() => db.run("BEGIN IMMEDIATE"));
     const applied = await applyMigrations(connectionOf(db), adoptTables);
     await whenFree(() => db.run("COMMIT"));
+    // Afterwards, since a database that is refused stays as it is.
+    await whenFree(() => db.run("PRAGMA journal_mode = WAL"));
     return applied;
   } finally {
     if (db.inTransaction) db.run("ROLLBACK");
