@@ -1,0 +1,130 @@
+import type { Socket } from "bun";
+import { createDelayLine, type DelayLine, type Sink } from "./delay-line.ts";
+
+/** What a network between the server and its database can do. */
+export interface Network {
+  /** Breaks every connection at once; new ones are let through. */
+  readonly cut: () => void;
+  /** While on, no byte passes in either direction and nobody is told; afterwards what was held arrives. */
+  readonly stall: (on: boolean) => void;
+}
+
+export interface RelayOptions {
+  /** Added to every round trip, half of it each way, in milliseconds; default 0. */
+  readonly delayMs?: number;
+}
+
+/** The side that connected to the relay, over TCP or WebSocket. */
+export interface ClientSide extends Sink {
+  readonly terminate: () => void;
+}
+
+/** One relayed connection: what the client's socket reports goes in here. */
+export interface Link {
+  readonly received: (bytes: Uint8Array) => void;
+  readonly closed: () => void;
+}
+
+export interface Links extends Network {
+  /** Connects to 127.0.0.1:`port` and relays between it and `client`. */
+  readonly open: (client: ClientSide, port: number) => Link;
+}
+
+export function createLinks({ delayMs = 0 }: RelayOptions): Links {
+  const live = new Map<object, { readonly lines: readonly DelayLine[]; readonly terminate: () => void }>();
+  let stalled = false;
+  return {
+    open(client, port) {
+      const link = {};
+      const forget = () => void live.delete(link);
+      const toClient = createDelayLine(
+        delayMs / 2,
+        { write: client.write, end: () => (client.end(), forget()) },
+        stalled,
+      );
+      const server = connectToServer(port, { received: toClient.push, closed: toClient.end });
+      const toServer = createDelayLine(
+        delayMs / 2,
+        { write: server.write, end: () => (server.end(), forget()) },
+        stalled,
+      );
+      const lines = [toClient, toServer];
+      const terminate = () => {
+        for (const line of lines) line.drop();
+        client.terminate();
+        server.terminate();
+      };
+      live.set(link, { lines, terminate });
+      return { received: toServer.push, closed: toServer.end };
+    },
+    cut() {
+      for (const { terminate } of live.values()) terminate();
+      live.clear();
+    },
+    stall(on) {
+      stalled = on;
+      for (const { lines } of live.values()) for (const line of lines) line.stall(on);
+    },
+  };
+}
+
+/** What is written before the connection stands is kept; a refused connection is a closed one. */
+function connectToServer(port: number, link: Link): ClientSide {
+  const writer = createSocketWriter();
+  Bun.connect({
+    hostname: "127.0.0.1",
+    port,
+    socket: {
+      open: (socket) => writer.attach(socket),
+      data: (_socket, bytes) => link.received(bytes),
+      drain: () => writer.flush(),
+      close: () => link.closed(),
+      error: () => {},
+    },
+  }).catch(() => link.closed());
+  return writer;
+}
+
+export interface SocketWriter extends ClientSide {
+  readonly attach: (socket: Socket<unknown>) => void;
+  readonly flush: () => void;
+}
+
+/** Bun's `socket.write` may take only a part: keeps the rest in order until `drain`. */
+export function createSocketWriter(): SocketWriter {
+  let socket: Socket<unknown> | undefined;
+  let pending: Uint8Array[] = [];
+  let state: "open" | "ending" | "terminated" = "open";
+
+  const flush = () => {
+    if (socket === undefined || state === "terminated") return;
+    if (pending.length > 0) {
+      const bytes = pending.length === 1 ? (pending[0] ?? new Uint8Array()) : Buffer.concat(pending);
+      const written = Math.max(0, socket.write(bytes));
+      pending = written < bytes.length ? [bytes.subarray(written)] : [];
+    }
+    if (pending.length === 0 && state === "ending") socket.end();
+  };
+  return {
+    attach(opened) {
+      socket = opened;
+      if (state === "terminated") socket.terminate();
+      else flush();
+    },
+    flush,
+    write(bytes) {
+      const idle = pending.length === 0;
+      pending.push(bytes);
+      if (idle) flush();
+    },
+    end() {
+      if (state !== "open") return;
+      state = "ending";
+      flush();
+    },
+    terminate() {
+      state = "terminated";
+      socket?.terminate();
+    },
+  };
+}
