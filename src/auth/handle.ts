@@ -53,7 +53,7 @@ export function createAuthHandler(deps: HandlerDeps): HandleAuth {
     const response = await deps.units.run(
       unit,
       async () => {
-        const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body));
+        const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body), unit);
         if (unit.failure !== undefined) throw storeFailure(unit.failure);
         return answer;
       },
@@ -64,11 +64,12 @@ export function createAuthHandler(deps: HandlerDeps): HandleAuth {
   };
 }
 
-async function answerOf(auth: Auth, request: Request): Promise<Response> {
+async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Response> {
   try {
     return await auth.handler(request);
   } catch (error) {
     if (error instanceof AppError) throw error;
+    if (unit.failure !== undefined) throw storeFailure(unit.failure);
     throw new AppError(500, "INTERNAL_SERVER_ERROR", "Something went wrong.", { cause: error });
   }
 }

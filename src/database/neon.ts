@@ -13,6 +13,8 @@ const queryTimeoutMs = 4_000;
 
 /** Opens a Neon database through its serverless driver: WebSocket connections, since sign-up needs a transaction. */
 export function openNeon(url: string, proxy: string | null, onPoolError: (error: Error) => void): Database {
+  // Coalescing waits a turn before each write: 1.5-3.6 ms a round trip here, against 0.4 without.
+  neonConfig.coalesceWrites = false;
   if (proxy !== null) useProxy(proxy);
   const pool = openPool(url, poolSize, queryTimeoutMs, onPoolError);
   const lookups = openPool(url, lookupPoolSize, 900, onPoolError);
