@@ -50,7 +50,7 @@ function knownColumnProblems(table: FoundTable, rules: TypeRules): string[] {
     const name = `${table.name}.${shape.name}`;
     if (column.generated) return [`${name} is a generated column, which latchkey cannot write`];
     if (rule.accepts(column.type)) return [];
-    return [`${name} is of type ${column.type || "none"}, where latchkey needs ${rule.name}`];
+    return [`${name} is of type ${column.type.toLowerCase() || "none"}, where latchkey needs ${rule.name}`];
   });
 }
 
