@@ -13,12 +13,12 @@ export async function rowProblems(
   for (const table of tables) {
     for (const column of nullableWhereRequired(table)) {
       const where = `${quote(column)} IS NULL`;
-      problems.push(await describeRows(connection, table.name, where, `no ${column}`));
+      problems.push(await describeRows(connection, table.name, where, `without ${column}`));
     }
   }
   for (const table of ownedTables) {
     const where = `user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = ${quote(table)}.user_id)`;
-    problems.push(await describeRows(connection, table, where, "a user_id that no user has"));
+    problems.push(await describeRows(connection, table, where, "with a user_id that no user has"));
   }
   const unique = [
     ["user", "email"],
@@ -27,7 +27,7 @@ export async function rowProblems(
   ] as const;
   for (const [table, columns] of unique) {
     const where = `(${columns}) IN (SELECT ${columns} FROM ${quote(table)} GROUP BY ${columns} HAVING count(*) > 1)`;
-    problems.push(await describeRows(connection, table, where, `the same (${columns}) as another`));
+    problems.push(await describeRows(connection, table, where, `with the same (${columns}) as another`));
   }
   return problems.filter((problem) => problem !== null);
 }
@@ -54,7 +54,7 @@ export async function describeRows(
   const total = Number(rows[0]?.["total"]);
   const ids = rows.map((row) => String(row["id"])).join(", ");
   const rest = total > rows.length ? ", …" : "";
-  return `${total} ${total === 1 ? "row" : "rows"} of ${table} with ${fault} (id ${ids}${rest})`;
+  return `${total} ${total === 1 ? "row" : "rows"} of ${table} ${fault} (id ${ids}${rest})`;
 }
 
 /**

@@ -78,11 +78,11 @@ async function valueProblems(
       if (!table.columns.some((column) => column.name === name)) continue;
       const column = quote(name);
       const [where, fault] = {
-        text: [`typeof(${column}) NOT IN ('text', 'null')`, `a ${name} that is not text`],
-        boolean: [`${column} NOT IN (0, 1)`, `a ${name} that is neither 0 nor 1`],
+        text: [`typeof(${column}) NOT IN ('text', 'null')`, `whose ${name} is not text`],
+        boolean: [`${column} NOT IN (0, 1)`, `whose ${name} is neither 0 nor 1`],
         instant: [
           `${column} IS NOT NULL AND ${asMilliseconds(column)} IS NULL`,
-          `a ${name} that is neither milliseconds nor seconds since 1970 nor ISO 8601`,
+          `whose ${name} is neither milliseconds nor seconds since 1970 nor ISO 8601`,
         ],
       }[kind] as [string, string];
       problems.push(await describeRows(connection, table.name, where, fault));

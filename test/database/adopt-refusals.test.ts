@@ -88,7 +88,7 @@ describe.each(["sqlite", "postgres"] as const)("adoptTables on %s", (dialect) =>
           ...person(dialect, "bob", { created_at: null }),
         ],
       },
-      ["2 rows of user with no created_at (id ann, bob)"],
+      ["2 rows of user without created_at (id ann, bob)"],
     ],
     [
       "e-mail addresses that occur twice",
