@@ -1,4 +1,5 @@
 import { ConfigError } from "./errors.ts";
+import { readBrand } from "./config/brand.ts";
 import { readCookieSettings } from "./config/cookie.ts";
 import { readDatabase } from "./config/database.ts";
 import { readSessionLifetimes } from "./config/duration.ts";
@@ -50,6 +51,7 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const cookie = readCookieSettings(reader, baseUrl);
   const trustedProxies = readTrustedProxies(reader, baseUrl, listen);
   const limits = readLimits(reader, deps);
+  const brand = readBrand(reader, trustedOrigins);
 
   const isComplete = database && baseUrl && trustedOrigins && defaultRedirectUrl;
   if (reader.problems.length > 0 || !isComplete) throw new ConfigError(reader.problems);
@@ -64,6 +66,7 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
     ...cookie,
     trustedProxies,
     ...limits,
+    ...brand,
   };
   return { config, warnings: reader.warnings, settings: reader.settings };
 }

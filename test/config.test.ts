@@ -28,6 +28,9 @@ describe("loadConfig", () => {
       logFormat: "json",
       hashConcurrency: 3,
       hashQueue: 256,
+      brandName: "latchkey",
+      brandLogoUrl: null,
+      brandAccent: "#3355cc",
     });
     expect(warnings).toEqual([]);
   });
@@ -55,6 +58,9 @@ describe("loadConfig", () => {
       LATCHKEY_LOG_FORMAT: "pretty",
       LATCHKEY_HASH_CONCURRENCY: "2",
       LATCHKEY_HASH_QUEUE: "64",
+      LATCHKEY_BRAND_NAME: "Example",
+      LATCHKEY_BRAND_LOGO_URL: "https://docs.example.com/logo.svg",
+      LATCHKEY_BRAND_ACCENT: "#0A7D5A",
     });
     expect(config).toEqual({
       host: "0.0.0.0",
@@ -78,6 +84,9 @@ describe("loadConfig", () => {
       logFormat: "pretty",
       hashConcurrency: 2,
       hashQueue: 64,
+      brandName: "Example",
+      brandLogoUrl: "https://docs.example.com/logo.svg",
+      brandAccent: "#0a7d5a",
     });
     expect(warnings).toEqual([]);
   });
@@ -242,7 +251,7 @@ describe("settings", () => {
     );
     const names = settings.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    expect(names).toHaveLength(24);
+    expect(names).toHaveLength(27);
     const one = (name: string) => settings.find((setting) => setting.name === name);
     expect(one("PORT")).toEqual({ name: "PORT", value: "3001", source: "default", variable: null });
     expect(one("BETTER_AUTH_SECRET")).toEqual({

@@ -36,6 +36,12 @@ export interface Config {
   readonly logFormat: "json" | "pretty";
   readonly hashConcurrency: number;
   readonly hashQueue: number;
+  /** At most 40 code points. */
+  readonly brandName: string;
+  /** A path on the own origin, or an absolute URL on a trusted one. */
+  readonly brandLogoUrl: string | null;
+  /** `#rrggbb`, lower case. */
+  readonly brandAccent: string;
 }
 
 /** What `loadConfig` needs from the machine. */
