@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import type { Verify } from "../session/verify.ts";
-import { createAuthRoute, type RequestFacts } from "./auth.ts";
+import { createAuthCall, createAuthRoute, type RequestFacts } from "./auth.ts";
 import { type ClientAddresses, createClientAddresses } from "./client-address.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./error-response.ts";
 import { createRequestIds, dropCors, dropUngrantedCors, isRequestId, securityHeaders } from "./headers.ts";
@@ -70,7 +70,7 @@ function routed(
   const verify = createVerifyHandler(deps.verify, deps.config.sessionMaxAgeSeconds, (cause) => {
     log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed");
   });
-  const auth = createAuthRoute({ handle: handleAuth, readSession: deps.readSession, log });
+  const auth = createAuthRoute(createAuthCall({ handle: handleAuth, log }), deps.readSession);
   return new Elysia({ normalize: false })
     .onError(({ error, code, request }) => fail(request, code === "NOT_FOUND" ? notFound() : error))
     .use(

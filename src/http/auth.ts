@@ -1,4 +1,5 @@
 import type { HandleAuth } from "../auth/handle.ts";
+import type { Body } from "../auth/input.ts";
 import { authRoutes } from "../auth/routes.ts";
 import { newUnit } from "../auth/unit-of-work.ts";
 import { storeUnavailable } from "../database/failure.ts";
@@ -11,7 +12,7 @@ import { readBody } from "./body.ts";
 import { notFound } from "./error-response.ts";
 
 /** Everything but verify and health answers within this, 503 included. */
-const requestTimeoutMs = 5_000;
+export const requestTimeoutMs = 5_000;
 
 /** What the server knows of a request beyond its bytes. */
 export interface RequestFacts {
@@ -19,34 +20,37 @@ export interface RequestFacts {
   readonly clientAddress: string;
 }
 
+/** A request for one of `authRoutes`, its body read. */
+export interface AuthCall {
+  /** Below `/api/auth`. */
+  readonly path: string;
+  /** With its question mark, or empty. */
+  readonly search: string;
+  readonly headers: Headers;
+  readonly body: Body | undefined;
+}
+
+/** Answers as the API does, with its deadline and its line in the log. @throws AppError. */
+export type CallAuth = (call: AuthCall, facts: RequestFacts) => Promise<Response>;
 export type AuthRoute = (request: Request, path: string, facts: RequestFacts) => Promise<Response>;
 
-export interface AuthRouteDeps {
+export interface AuthCallDeps {
   readonly handle: HandleAuth;
-  readonly readSession: ReadSession;
   readonly log: Log;
 }
 
-/** Builds the route of everything that BetterAuth answers: body, deadline, event. `path` stands below `/api/auth`. */
-export function createAuthRoute({ handle, readSession, log }: AuthRouteDeps): AuthRoute {
-  return async (request, path, facts) => {
+/** Builds what the API and the pages' forms share: BetterAuth within a deadline, and the event. */
+export function createAuthCall({ handle, log }: AuthCallDeps): CallAuth {
+  return async (call, facts) => {
+    const { path } = call;
     const method = authRoutes.get(path);
     if (method === undefined) throw notFound();
-    if (path === "/get-session" && !request.url.includes("?")) {
-      const body = await readSession(request.headers.get("cookie"));
-      if (body !== null) return sessionResponse(body);
-    }
-    const body = method === "POST" ? await readBody(request) : undefined;
-    const search = checkedSearch(new URL(request.url));
     const unit = newUnit();
     const report = (status: number, code?: string) =>
       logAuthEvent(log, { path, status, code, seen: unit.seen, ...facts });
     try {
       const { response } = await withDeadline(
-        handle(
-          { method, path, search, headers: request.headers, body, clientAddress: facts.clientAddress },
-          unit,
-        ),
+        handle({ method, ...call, clientAddress: facts.clientAddress }, unit),
         requestTimeoutMs,
         () => {
           unit.abandoned = true;
@@ -61,6 +65,20 @@ export function createAuthRoute({ handle, readSession, log }: AuthRouteDeps): Au
       if (error instanceof AppError) report(error.status, error.code);
       throw error;
     }
+  };
+}
+
+/** Builds the route of everything that BetterAuth answers. `path` stands below `/api/auth`. */
+export function createAuthRoute(call: CallAuth, readSession: ReadSession): AuthRoute {
+  return async (request, path, facts) => {
+    const method = authRoutes.get(path);
+    if (method === undefined) throw notFound();
+    if (path === "/get-session" && !request.url.includes("?")) {
+      const body = await readSession(request.headers.get("cookie"));
+      if (body !== null) return sessionResponse(body);
+    }
+    const body = method === "POST" ? await readBody(request) : undefined;
+    return call({ path, search: checkedSearch(new URL(request.url)), headers: request.headers, body }, facts);
   };
 }
 
