@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { PLAIN_NAMES, SECRET_NAMES } from "../src/config/names.ts";
 import { filesIn, load, problemsOf, STRONG_SECRET } from "./config/load.ts";
 
 const HTTPS = { BETTER_AUTH_URL: "https://auth.example.com" };
@@ -207,6 +208,65 @@ describe("loadConfig", () => {
     expect(problemsOf({ [name]: value }).map(({ variable }) => variable)).toEqual([name]);
   });
 
+  test.each([
+    ["PORT", "1", "port", 1],
+    ["PORT", "65535", "port", 65_535],
+    ["HOST", "LOCALHOST", "host", "localhost"],
+    ["HOST", "1.auth.0xyz.internal", "host", "1.auth.0xyz.internal"],
+    ["LATCHKEY_SIGN_UP", "Open", "signUp", "open"],
+    ["LATCHKEY_PASSWORD_MIN_LENGTH", "8", "passwordMinLength", 8],
+    ["LATCHKEY_PASSWORD_MIN_LENGTH", "128", "passwordMinLength", 128],
+    ["LATCHKEY_BEARER", "off", "bearer", "off"],
+    ["LATCHKEY_LOG_FORMAT", "json", "logFormat", "json"],
+    ["LATCHKEY_HASH_QUEUE", "1", "hashQueue", 1],
+    ["LATCHKEY_HASH_QUEUE", "10000", "hashQueue", 10_000],
+    ["LATCHKEY_DATA_DIR", "/srv/a~/b", "dataDir", "/srv/a~/b"],
+    ...["trace", "debug", "info", "warn", "error", "fatal", "silent"].map(
+      (level) => ["LOG_LEVEL", level, "logLevel", level] as const,
+    ),
+  ] as const)("accepts %s=%s", (name, value, key, expected) => {
+    expect(load({ [name]: value }, { isTerminal: true }).config).toMatchObject({ [key]: expected });
+  });
+
+  test.each([
+    ["*", "is not an address", "write 0.0.0.0 (every interface)"],
+    ["[::1]", "has brackets", "write ::1"],
+    ["https://0.0.0.0", "is a URL", "127.0.0.1"],
+    ["localhost:3001", "has a port", "goes into PORT"],
+    ["a b", "is neither", "127.0.0.1"],
+    ["[x]", "is neither", "127.0.0.1"],
+    ["-a.example", "is neither", "127.0.0.1"],
+    ["10.0.0.0x1", "is neither", "127.0.0.1"],
+    [`${"a".repeat(64)}.example`, "is neither", "127.0.0.1"],
+    [`${"a.".repeat(127)}ab`, "is neither", "127.0.0.1"],
+  ])("says what is wrong with HOST=%s", (host, reason, remedy) => {
+    expect(problemsOf({ HOST: host })).toEqual([
+      {
+        variable: "HOST",
+        reason: expect.stringContaining(reason),
+        remedy: expect.stringContaining(remedy),
+      },
+    ]);
+  });
+
+  test("reports the same mistake in two variables twice, in one variable once", () => {
+    const problems = problemsOf({
+      PORT: "x",
+      LATCHKEY_HASH_QUEUE: "x",
+      LATCHKEY_SESSION_EXPIRES_IN: "7d\n8d",
+    });
+    expect(problems.map(({ variable }) => variable)).toEqual([
+      "PORT",
+      "LATCHKEY_SESSION_EXPIRES_IN",
+      "LATCHKEY_HASH_QUEUE",
+    ]);
+  });
+
+  test("shortens a long value", () => {
+    const [problem] = problemsOf({ LATCHKEY_SIGN_UP: `${"x".repeat(80)}yz` });
+    expect(problem?.reason).toBe(`"${"x".repeat(80)}…" is not one of open, closed`);
+  });
+
   test("suggests the level that other loggers call warning", () => {
     expect(problemsOf({ LOG_LEVEL: "WARNING" })[0]?.remedy).toStartWith("write warn ");
   });
@@ -238,6 +298,30 @@ describe("data directory", () => {
 });
 
 describe("settings", () => {
+  test("show what was chosen for proxies, cookies and keys", () => {
+    const shown = (env: Record<string, string>) =>
+      Object.fromEntries(load(env).settings.map(({ name, value }) => [name, value]));
+    expect(shown({ ...HTTPS, LATCHKEY_COOKIE_DOMAIN: "example.com" })).toMatchObject({
+      BETTER_AUTH_URL: "https://auth.example.com",
+      LATCHKEY_TRUSTED_PROXIES: "127.0.0.0/8,::1/128",
+      LATCHKEY_COOKIE_DOMAIN: "example.com",
+      BETTER_AUTH_SECRET: "(kept in the data directory)",
+      BETTER_AUTH_SECRETS: "",
+    });
+    expect(shown({ BETTER_AUTH_SECRETS: `1:${STRONG_SECRET}` })).toMatchObject({
+      BETTER_AUTH_URL: "http://localhost:3001",
+      LATCHKEY_TRUSTED_PROXIES: "none",
+      LATCHKEY_COOKIE_DOMAIN: "",
+      BETTER_AUTH_SECRET: "",
+      BETTER_AUTH_SECRETS: "********",
+    });
+    const neon = { DATABASE_URL: "postgres://a@x.neon.tech/b", LATCHKEY_NEON_PROXY: "ws://localhost:1" };
+    expect(shown({ ...neon, BETTER_AUTH_SECRET: STRONG_SECRET })).toMatchObject({
+      LATCHKEY_NEON_PROXY: "ws://localhost:1",
+      BETTER_AUTH_SECRET: "********",
+    });
+  });
+
   test("name every variable once with its value and source", () => {
     const { settings } = load(
       {
@@ -251,7 +335,8 @@ describe("settings", () => {
     );
     const names = settings.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    expect(names).toHaveLength(27);
+    const read = [...SECRET_NAMES, ...PLAIN_NAMES].filter((name) => name !== "CORS_ALLOWED_ORIGINS");
+    expect(names.toSorted()).toEqual(read.toSorted());
     const one = (name: string) => settings.find((setting) => setting.name === name);
     expect(one("PORT")).toEqual({ name: "PORT", value: "3001", source: "default", variable: null });
     expect(one("BETTER_AUTH_SECRET")).toEqual({

@@ -42,9 +42,24 @@ describe("LATCHKEY_COOKIE_DOMAIN", () => {
     ]);
   });
 
-  test.each(["me.github.io", "example.co.uk"])("accepts %s, which one owner has", (domain) => {
-    const env = { BETTER_AUTH_URL: `https://auth.${domain}`, LATCHKEY_COOKIE_DOMAIN: domain };
-    expect(load(env).config.cookieDomain).toBe(domain);
+  test.each(["me.github.io", "example.co.uk", "com.example.org", "com.auction"])(
+    "accepts %s, which one owner has",
+    (domain) => {
+      const env = { BETTER_AUTH_URL: `https://auth.${domain}`, LATCHKEY_COOKIE_DOMAIN: domain };
+      expect(load(env).config.cookieDomain).toBe(domain);
+    },
+  );
+
+  test.each([
+    ["https://auth.eu.example.com", "write eu.example.com, or"],
+    ["https://auth.example.com", "write example.com, or"],
+    ["https://example.com", "write example.com, or"],
+    ["https://auth", "the parent domain"],
+    ["https://10.0.0.1", "the parent domain"],
+    ["https://auth.co.uk", "the parent domain"],
+  ])("at %s suggests: %s", (url, remedy) => {
+    const [problem] = problemsOf({ BETTER_AUTH_URL: url, LATCHKEY_COOKIE_DOMAIN: "com" });
+    expect(problem?.remedy).toContain(remedy);
   });
 
   test("suggests no public suffix", () => {

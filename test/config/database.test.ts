@@ -22,6 +22,9 @@ describe("DATABASE_URL", () => {
     ["file:///abs/x.db", "/abs/x.db"],
     ["file://localhost/abs/x.db", "/abs/x.db"],
     ["file:///a%20b/%23.db", "/a b/#.db"],
+    ["file:memory.db", "/srv/latchkey/memory.db"],
+    ["file:a//localhost/x.db", "/srv/latchkey/a/localhost/x.db"],
+    ["file:a~/...", "/srv/latchkey/a~/..."],
     [" file:./x.db ", "/srv/latchkey/x.db"],
   ])("%s is the SQLite file %s", (url, path) => {
     expect(databaseOf({ DATABASE_URL: url })).toEqual({ driver: "sqlite", path });
@@ -73,6 +76,12 @@ describe("DATABASE_URL", () => {
     ["mongodb+srv://u:p@h/db", "mongodb"],
     ["libsql://h", "libsql"],
     ["sqlite:///x.db", "sqlite"],
+    ["mariadb://u:p@h/db", "mariadb"],
+    ["mongodb://u:p@h/db", "mongodb"],
+    ["https://h/db", "https"],
+    ["xpostgres+x://h", "neither"],
+    ["file:~", "shell"],
+    ["file:a//b/../", "no file"],
     ["./x.db", "neither"],
     ["x.db", "neither"],
     ["file:", "no file"],
@@ -93,6 +102,7 @@ describe("DATABASE_URL", () => {
   test.each([
     ["postgres://app:pw@db.example.com/auth", 1],
     ["postgres://app:pw@db.example.com/auth?sslmode=prefer", 1],
+    ["postgres://app:pw@db.example.com/auth?sslmode=disable", 1],
     ["postgres://app:pw@db.example.com/auth?sslmode=require", 0],
     [LOCAL_URL, 0],
     [NEON_URL.replace("?sslmode=require", ""), 0],
@@ -140,6 +150,15 @@ describe("LATCHKEY_DATABASE_DRIVER", () => {
     expect(settings.find(({ name }) => name === "LATCHKEY_DATABASE_DRIVER")).toMatchObject(shown);
   });
 
+  test.each([
+    ["file:./x.db", "is postgres, but DATABASE_URL names a file"],
+    ["", "is postgres, but DATABASE_URL is not set"],
+  ])("says what DATABASE_URL=%s is", (url, reason) => {
+    expect(problemsOf({ DATABASE_URL: url, LATCHKEY_DATABASE_DRIVER: "postgres" })).toMatchObject([
+      { reason },
+    ]);
+  });
+
   test("warns that Neon's driver needs a proxy elsewhere", () => {
     const env = { ...SECRET, DATABASE_URL: LOCAL_URL, LATCHKEY_DATABASE_DRIVER: "neon" };
     expect(load(env).warnings).toEqual([expect.stringContaining("LATCHKEY_NEON_PROXY")]);
@@ -158,6 +177,13 @@ describe("LATCHKEY_DATABASE_DRIVER", () => {
 });
 
 describe("LATCHKEY_NEON_PROXY", () => {
+  test("is checked even when the database is refused", () => {
+    expect(variablesOf({ DATABASE_URL: "mysql://h", LATCHKEY_NEON_PROXY: "x" })).toEqual([
+      "DATABASE_URL",
+      "LATCHKEY_NEON_PROXY",
+    ]);
+  });
+
   test.each([
     "wss://proxy.example.com/v2",
     "wss://proxy.example.com:8443",
@@ -177,6 +203,7 @@ describe("LATCHKEY_NEON_PROXY", () => {
     "ws://0.0.0.0:5433",
     "http://localhost:5433/v2",
     "localhost:5433/v2",
+    "xws://localhost:5433",
     "ws:localhost:5433",
     "wss://user:pw@proxy.example.com/v2",
     "wss://proxy.example.com/v2?x=1",

@@ -23,6 +23,16 @@ describe("parseDuration", () => {
     },
   );
 
+  test.each([
+    [604_800, "7d"],
+    [90_000, "25h"],
+    [90, "90s"],
+    [1, "1s"],
+    [0, "0s"],
+  ])("%i seconds are written %s", (seconds, text) => {
+    expect(formatDuration(seconds)).toBe(text);
+  });
+
   test("reads back what formatDuration writes", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 34_560_000 }), (seconds) => {
@@ -40,6 +50,31 @@ describe("session lifetimes", () => {
     ["LATCHKEY_SESSION_UPDATE_AGE", "1y"],
   ])("refuses %s=%s alone", (name, value) => {
     expect(problemsOf({ [name]: value }).map(({ variable }) => variable)).toEqual([name]);
+  });
+
+  test("are from a minute to 400 days, bounds included", () => {
+    const least = {
+      LATCHKEY_SESSION_UPDATE_AGE: "1s",
+      LATCHKEY_SESSION_EXPIRES_IN: "60",
+      LATCHKEY_SESSION_MAX_AGE: "1m",
+    };
+    expect(load(least).config).toMatchObject({ sessionExpiresInSeconds: 60, sessionMaxAgeSeconds: 60 });
+    expect(load({ LATCHKEY_SESSION_MAX_AGE: "400d" }).config.sessionMaxAgeSeconds).toBe(34_560_000);
+  });
+
+  test("contradict nothing that is refused itself", () => {
+    const env = { LATCHKEY_SESSION_EXPIRES_IN: "60d", LATCHKEY_SESSION_MAX_AGE: "a year" };
+    expect(problemsOf(env).map(({ variable }) => variable)).toEqual(["LATCHKEY_SESSION_MAX_AGE"]);
+  });
+
+  test("say which is a default", () => {
+    expect(problemsOf({ LATCHKEY_SESSION_MAX_AGE: "6d" })).toEqual([
+      {
+        variable: "LATCHKEY_SESSION_MAX_AGE",
+        reason: "(6d) is shorter than LATCHKEY_SESSION_EXPIRES_IN (7d, its default)",
+        remedy: "set LATCHKEY_SESSION_EXPIRES_IN to at most 6d, or LATCHKEY_SESSION_MAX_AGE to at least 7d",
+      },
+    ]);
   });
 
   test("may be equal", () => {

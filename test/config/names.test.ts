@@ -16,6 +16,10 @@ describe("unknown names", () => {
     ]);
   });
 
+  test("warns of no LATCHKEY_PORT that Kubernetes wrote", () => {
+    expect(load({ LATCHKEY_PORT: "3001/tcp" }).warnings).toEqual([]);
+  });
+
   test("says which names have no _FILE form", () => {
     expect(problemsOf({ LATCHKEY_DATA_DIR_FILE: "/x" })[0]?.remedy).toStartWith("write LATCHKEY_DATA_DIR, ");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { ConfigError } from "../../src/errors.ts";
-import { filesIn, load, OTHER_SECRET, STRONG_SECRET } from "./load.ts";
+import { filesIn, load, OTHER_SECRET, problemsOf, STRONG_SECRET } from "./load.ts";
 
 const HTTPS = { BETTER_AUTH_URL: "https://auth.example.com" };
 
@@ -18,7 +18,11 @@ function printed(env: Record<string, string>, files: Record<string, string>): st
 
 describe("secrets", () => {
   const canary = "CaNaRy7";
-  const part = fc.string({ unit: "binary-ascii", maxLength: 40 });
+  const part = fc.oneof(
+    fc.string({ unit: fc.constantFrom(..."abcXYZ0189+/-_="), maxLength: 40 }),
+    fc.string({ unit: "grapheme-ascii", maxLength: 40 }),
+    fc.string({ unit: fc.constantFrom(..."ab1:/?#[]@!$&'()*+,;=% \n"), maxLength: 12 }),
+  );
   const withCanary = fc.tuple(part, part).map(([before, after]) => `${before}${canary}${after}`);
   const shapes: readonly ((secret: string) => Record<string, string>)[] = [
     (secret) => ({ BETTER_AUTH_SECRET: secret }),
@@ -43,7 +47,12 @@ describe("secrets", () => {
       BETTER_AUTH_TRUSTED_ORIGINS: `https://user:${secret.replaceAll(",", "")}@docs.example.com`,
     }),
     (secret) => ({ LATCHKEY_DEFAULT_REDIRECT_URL: `http://user:${secret}@localhost:3000/` }),
+    (secret) => ({ LATCHKEY_BRAND_LOGO_URL: `https://user:${secret}@docs.example.com/logo.svg` }),
     (secret) => ({ LATCHKEY_NEON_PROXY: `wss://user:${secret}@proxy.example.com/v2` }),
+    // A database URL in the wrong place.
+    ...["LATCHKEY_SIGN_UP", "HOST", "PORT", "LATCHKEY_NEON_PROXY", "LATCHKEY_TRUSTED_PROXIES"].map(
+      (name) => (secret: string) => ({ [name]: `postgres://u:${secret.replaceAll(",", "")}@h/db` }),
+    ),
     (secret) => ({ LATCHKEY_SECRET: secret }),
   ];
 
@@ -69,5 +78,23 @@ describe("secrets", () => {
     expect(output).toContain("postgres://user:********@localhost/auth");
     expect(output).not.toContain(canary);
     expect(output).not.toContain(STRONG_SECRET);
+  });
+
+  test("are not echoed from a file's error", () => {
+    const failures = [
+      Object.assign(new Error(canary), { code: `EX${canary}` }),
+      Object.assign(new Error(canary), { code: `X${canary} EACCES` }),
+      Object.assign(new Error(canary), { code: `EACCES ${canary}` }),
+      new Error(canary),
+      canary,
+      { code: canary },
+    ];
+    for (const failure of failures) {
+      const readFile = () => {
+        throw failure;
+      };
+      const problems = problemsOf({ BETTER_AUTH_SECRET_FILE: "/key" }, { readFile });
+      expect(problems).toMatchObject([{ reason: "names a file that cannot be read (unknown error)" }]);
+    }
   });
 });

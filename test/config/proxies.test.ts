@@ -23,6 +23,8 @@ describe("LATCHKEY_TRUSTED_PROXIES", () => {
     ["10.0.0.0/", "neither"],
     ["10.0.0.0/-1", "neither"],
     ["10.0.0.0-10.0.0.9", "neither"],
+    ["1/10.0.0.0/8", "neither"],
+    ["/8", "neither"],
     ["fe80::1%eth0", "neither"],
     ["10.0.0.0/33", "longer than 32"],
     ["fd00::/129", "longer than 128"],

@@ -34,6 +34,13 @@ describe("BETTER_AUTH_URL", () => {
     ]);
   });
 
+  test("suggests the port that is listened on", () => {
+    const remedyFor = (port: string) =>
+      problemsOf({ BETTER_AUTH_URL: "http://0.0.0.0", PORT: port })[0]?.remedy;
+    expect(remedyFor("4000")).toContain("http://localhost:4000,");
+    expect(remedyFor("0")).toContain("http://localhost:3001,");
+  });
+
   test("hides no other problem", () => {
     const env = {
       BETTER_AUTH_URL: "nonsense",
@@ -129,6 +136,7 @@ describe("LATCHKEY_DEFAULT_REDIRECT_URL", () => {
     "https://localhost:3000/",
     "http://localhost:3000@evil.com/",
     "http://me@localhost:3000/",
+    "xhttp://localhost:3000/",
     "http:localhost:3000/",
     "http:/\\localhost:3000/",
     "//localhost:3000/",
@@ -138,5 +146,26 @@ describe("LATCHKEY_DEFAULT_REDIRECT_URL", () => {
     expect(problemsOf({ LATCHKEY_DEFAULT_REDIRECT_URL: url }).map(({ variable }) => variable)).toEqual([
       "LATCHKEY_DEFAULT_REDIRECT_URL",
     ]);
+  });
+
+  test("says which origins there are", () => {
+    expect(problemsOf({ LATCHKEY_DEFAULT_REDIRECT_URL: "/welcome" })[0]?.remedy).toContain(
+      "http://localhost:3000/",
+    );
+    expect(
+      problemsOf({ ...HTTPS, LATCHKEY_DEFAULT_REDIRECT_URL: "https://docs.example.com/x" }),
+    ).toMatchObject([
+      { remedy: expect.stringContaining("add https://docs.example.com to BETTER_AUTH_TRUSTED_ORIGINS") },
+    ]);
+  });
+
+  test("is not blamed for a list that is refused itself", () => {
+    const env = {
+      BETTER_AUTH_TRUSTED_ORIGINS: "*",
+      LATCHKEY_DEFAULT_REDIRECT_URL: "https://docs.example.com/",
+    };
+    expect(problemsOf(env).map(({ variable }) => variable)).toEqual(["BETTER_AUTH_TRUSTED_ORIGINS"]);
+    const both = { ...env, LATCHKEY_DEFAULT_REDIRECT_URL: "/welcome" };
+    expect(problemsOf(both).map(({ variable }) => variable)).toEqual(Object.keys(both));
   });
 });

@@ -43,6 +43,13 @@ describe("weaknessOf", () => {
     expect(weaknessOf(secret)).toBeNull();
   });
 
+  test("says what is wrong", () => {
+    expect(weaknessOf("Better-Auth-Secret-12345678901234567890")).toBe("is an example that everybody knows");
+    expect(weaknessOf("short")).toBe("is shorter than 32 bytes");
+    expect(weaknessOf("change-me-change-me-change-me-change-me")).toBe("is a stock phrase");
+    expect(weaknessOf("0123456789abcdef".repeat(2))).toBe("is too easy to guess (low entropy)");
+  });
+
   test("takes no long time over a long text", () => {
     const started = performance.now();
     expect(weaknessOf(`${STRONG_SECRET}${"- ".repeat(500_000)}`)).toBeNull();

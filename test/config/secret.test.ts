@@ -138,6 +138,7 @@ describe("NAME_FILE", () => {
         { variable, reason: "names a file that cannot be read (ENOENT)" },
       ]);
       expect(problemsOf(env, read("\n"))).toMatchObject([{ variable, reason: "names an empty file" }]);
+      expect(problemsOf(env, read("  \n"))).toMatchObject([{ variable, reason: "names an empty file" }]);
       expect(problemsOf(env, read(`${STRONG_SECRET}\n${OTHER_SECRET}\n`))).toMatchObject([
         { variable, reason: expect.stringContaining("line break") },
       ]);
