@@ -1,0 +1,162 @@
+import { cpuMicros } from "../machine/process-usage.ts";
+import { type Connection, type ConnectionEvents, openConnection } from "./connection.ts";
+import { createLatencies } from "./latencies.ts";
+import type { LoadResult, LoadSpec } from "./protocol.ts";
+
+/** How long answers may take that are still under way when a run ends. */
+const settleMs = 15_000;
+
+/** Runs one load to its end. `requests` are whole HTTP requests. */
+export async function runLoad(spec: LoadSpec, requests: readonly Uint8Array[]): Promise<LoadResult> {
+  const tally = createTally(spec);
+  const sender = createSender(spec, requests);
+  const events: ConnectionEvents = {
+    answered(connection, response) {
+      const now = performance.now();
+      tally.answered(now - connection.dueAt, response.status, response.bodyLength);
+      sender.idle(connection, now);
+    },
+    broke(connection, reason) {
+      tally.broke(reason);
+      sender.lost(connection);
+    },
+  };
+  const connections = await Promise.all(
+    Array.from({ length: spec.connections }, () => openConnection(spec.url, events)),
+  );
+  if ("requests" in spec.until) tally.begin();
+  sender.start(connections);
+  if ("requests" in spec.until) {
+    await sender.ended;
+  } else {
+    await Bun.sleep(spec.until.warmUpMs);
+    tally.begin();
+    await Bun.sleep(spec.until.measureMs);
+  }
+  const result = tally.end();
+  sender.stop();
+  await Promise.race([sender.ended, Bun.sleep(settleMs)]);
+  for (const connection of connections) connection.close();
+  return result;
+}
+
+/** Counts what comes back between `begin` and `end`. Outside of that only what went wrong counts. */
+function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
+  const latencies = createLatencies();
+  const statuses: Record<string, number> = {};
+  let measuring = false;
+  let wrongLengths = 0;
+  let broken = 0;
+  let breakReason: string | undefined;
+  let startedAt = 0;
+  let serverCpu: number | null = null;
+  let ownCpu = process.cpuUsage();
+  return {
+    begin() {
+      serverCpu = cpuMicros(serverPid);
+      ownCpu = process.cpuUsage();
+      startedAt = performance.now();
+      measuring = true;
+    },
+    answered(latencyMs: number, status: number, bodyLength: number) {
+      const expected = expect[status];
+      if (expected === undefined || measuring) statuses[status] = (statuses[status] ?? 0) + 1;
+      if (expected !== undefined && expected !== null && expected !== bodyLength) wrongLengths += 1;
+      if (measuring) latencies.add(latencyMs);
+    },
+    broke(reason: string) {
+      broken += 1;
+      breakReason ??= reason;
+    },
+    end(): LoadResult {
+      measuring = false;
+      const elapsedMs = performance.now() - startedAt;
+      const serverCpuNow = cpuMicros(serverPid);
+      const { user, system } = process.cpuUsage(ownCpu);
+      return {
+        answers: latencies.count(),
+        elapsedMs,
+        statuses,
+        wrongLengths,
+        broken,
+        ...(breakReason === undefined ? {} : { breakReason }),
+        p50Ms: latencies.percentile(0.5),
+        p99Ms: latencies.percentile(0.99),
+        maxMs: latencies.percentile(1),
+        serverCpuMicros: serverCpu === null || serverCpuNow === null ? null : serverCpuNow - serverCpu,
+        generatorCpuMicros: user + system,
+        ...(keepLatencies ? { latenciesMs: latencies.all() } : {}),
+      };
+    },
+  };
+}
+
+/** Decides who sends what, and when: at once, or at an even pace. */
+function createSender({ until, pace, connections }: LoadSpec, requests: readonly Uint8Array[]) {
+  const total = "requests" in until ? until.requests : Number.POSITIVE_INFINITY;
+  const ended = Promise.withResolvers<void>();
+  const resting: Connection[] = [];
+  let sent = 0;
+  let underWay = 0;
+  let alive = connections;
+  let stopped = false;
+  let starved = false;
+  let timer: ReturnType<typeof setInterval> | undefined;
+
+  const send = (connection: Connection, dueAt: number) => {
+    const request = requests[sent % requests.length];
+    if (request === undefined) throw new Error("no requests to send");
+    sent += 1;
+    underWay += 1;
+    connection.send(request, dueAt);
+  };
+  const sendDue = (startedAt: number, perMs: number) => {
+    const now = performance.now();
+    for (;;) {
+      const dueAt = startedAt + sent / perMs;
+      const due = dueAt <= now && sent < total;
+      const connection = due ? resting.pop() : undefined;
+      if (connection === undefined) {
+        starved = due;
+        return;
+      }
+      // Waiting for a free connection is the server's doing; this timer being late is not.
+      send(connection, starved ? dueAt : now);
+    }
+  };
+  const endWhenDone = () => {
+    if (underWay === 0 && (stopped || sent >= total || alive === 0)) ended.resolve();
+  };
+  return {
+    ended: ended.promise,
+    start(opened: readonly Connection[]) {
+      const now = performance.now();
+      if (pace === undefined) {
+        for (const connection of opened) if (sent < total) send(connection, performance.now());
+        return;
+      }
+      resting.push(...opened);
+      timer = setInterval(() => sendDue(now, pace / 1000), 1);
+    },
+    idle(connection: Connection, now: number) {
+      underWay -= 1;
+      if (!stopped && pace === undefined && sent < total) send(connection, now);
+      else {
+        resting.push(connection);
+        endWhenDone();
+      }
+    },
+    lost(connection: Connection) {
+      const at = resting.indexOf(connection);
+      if (at === -1) underWay -= 1;
+      else resting.splice(at, 1);
+      alive -= 1;
+      endWhenDone();
+    },
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+      endWhenDone();
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { attempt, type Bench, type Workload } from "./bench.ts";
+import { createExecutables } from "./build.ts";
+import { startGenerator } from "./load/client.ts";
+import { planCores } from "./machine/cores.ts";
+import { machineFacts } from "./machine/facts.ts";
+import { type Options, parseOptions, scaleOf, usage } from "./options.ts";
+import { createResults } from "./report/results.ts";
+import { saveResults } from "./report/save.ts";
+import { renderReport } from "./report/table.ts";
+import { getSession } from "./workloads/get-session.ts";
+import { startUp } from "./workloads/start-up.ts";
+import { verify } from "./workloads/verify.ts";
+
+const workloads: readonly Workload[] = [startUp, verify, getSession];
+
+process.exit(await main(process.argv.slice(2)));
+
+/** @returns the exit status: 0 unless something was answered wrongly; a figure short of its goal is no error. */
+async function main(argv: readonly string[]): Promise<number> {
+  let options: Options;
+  try {
+    options = parseOptions(
+      argv,
+      workloads.map(({ name }) => name),
+    );
+  } catch (error) {
+    console.error(`Error: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    return 2;
+  }
+  return await measure(options);
+}
+
+async function measure(options: Options): Promise<number> {
+  const startedAt = performance.now();
+  const cores = planCores();
+  const machine = machineFacts(cores);
+  const bench: Bench = {
+    options,
+    scale: scaleOf(options),
+    cores,
+    executables: createExecutables(process.env["LATCHKEY_BENCH_EXECUTABLE"]),
+    generator: startGenerator(cores),
+    results: createResults(),
+    tell: (text) =>
+      console.error(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${text}`),
+  };
+  for (const workload of workloads) {
+    if (options.only !== null && !options.only.has(workload.name)) continue;
+    await attempt(bench, workload.name, () => workload.run(bench));
+  }
+  await bench.generator.close();
+  const { results } = bench;
+  console.log(`\n${renderReport(results)}\n\n${saveResults(results, machine, options)}`);
+  return results.failures.length === 0 ? 0 : 1;
+}

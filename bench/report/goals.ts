@@ -1,0 +1,39 @@
+/** What a figure should reach, and what it must not fall short of. */
+export interface Goal {
+  readonly goal: number;
+  readonly bound: number;
+  /** Whether less is better. */
+  readonly atMost: boolean;
+}
+
+const atLeast = (goal: number, bound: number): Goal => ({ goal, bound, atMost: false });
+const atMost = (goal: number, bound: number): Goal => ({ goal, bound, atMost: true });
+
+/** By a figure's id. Medians of one run on two cores; a figure that is not listed is for information. */
+export const goals: Readonly<Record<string, Goal>> = {
+  "start-up": atMost(150, 150),
+  "memory-before": atMost(60, 80),
+  "memory-after": atMost(120, 150),
+  "verify-one-sqlite": atLeast(0.85, 0.7),
+  "verify-rotation-sqlite": atLeast(0.75, 0.6),
+  "verify-commits-sqlite": atLeast(0.9, 0.8),
+  "get-session-bare": atLeast(0.75, 0.6),
+  "get-session-stock": atLeast(20, 15),
+  "verify-rotation-postgres": atLeast(0.45, 0.33),
+  "verify-rotation-neon": atLeast(0.2, 0.12),
+  "verify-far-rotation-postgres": atLeast(18_000, 12_000),
+  "verify-far-rotation-neon": atLeast(14_000, 9_000),
+  "sign-in-bare": atLeast(0.95, 0.9),
+  "flood-p99": atMost(3, 5),
+  "table-verify": atMost(1.1, 1.3),
+  "table-sign-in": atMost(1.1, 1.3),
+};
+
+export type Verdict = "goal" | "bound" | "short";
+
+/** @returns which of a goal's two lines `value` reaches. */
+export function judge(value: number, { goal, bound, atMost: less }: Goal): Verdict {
+  const reaches = (line: number) => (less ? value <= line : value >= line);
+  if (reaches(goal)) return "goal";
+  return reaches(bound) ? "bound" : "short";
+}

@@ -1,0 +1,35 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { MachineFacts } from "../machine/facts.ts";
+import type { Options } from "../options.ts";
+import { goals, judge } from "./goals.ts";
+import type { Results } from "./results.ts";
+
+const directory = join(import.meta.dir, "..", "results");
+
+/** Writes `bench/results/<name>.json`. @returns its path. */
+export function saveResults(results: Results, machine: MachineFacts, options: Options): string {
+  const figures = results.figures.map((figure) => {
+    const goal = goals[figure.id];
+    return goal === undefined ? figure : { ...figure, ...goal, verdict: judge(figure.median, goal) };
+  });
+  const saved = {
+    name: options.name,
+    quick: options.quick,
+    only: options.only === null ? null : [...options.only],
+    at: new Date().toISOString(),
+    machine,
+    figures,
+    series: results.series,
+    failures: results.failures,
+  };
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, `${options.name}.json`);
+  writeFileSync(path, `${JSON.stringify(saved, rounded, 1)}\n`);
+  return path;
+}
+
+/** Six digits are more than any measurement here holds. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+}

@@ -1,0 +1,52 @@
+import { Database } from "bun:sqlite";
+import { password, type Population, seededSession, seededUser } from "./sessions.ts";
+
+/** Fills a migrated, unused SQLite file. Users share one password hash: making one costs what a sign-in costs. */
+export async function seedSqlite(path: string, population: Population, hash?: string): Promise<void> {
+  const passwordHash = hash ?? (await argon2idHash());
+  const database = new Database(path, { readwrite: true, create: false });
+  try {
+    // What is lost in a crash is seeded again.
+    database.run("PRAGMA synchronous = OFF");
+    database.transaction(() => insertAll(database, population, passwordHash))();
+    database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } finally {
+    database.close();
+  }
+}
+
+/** With latchkey's own parameters. */
+export function argon2idHash(): Promise<string> {
+  return Bun.password.hash(password, { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 });
+}
+
+function insertAll(database: Database, population: Population, passwordHash: string): void {
+  const now = Date.now();
+  const insertUser = database.prepare(
+    "INSERT INTO user (id, name, email, email_verified, image, created_at, updated_at) VALUES (?, ?, ?, 0, NULL, ?, ?)",
+  );
+  const insertAccount = database.prepare(
+    "INSERT INTO account (id, account_id, provider_id, user_id, password, created_at, updated_at) VALUES (?, ?, 'credential', ?, ?, ?, ?)",
+  );
+  const insertSession = database.prepare(
+    "INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  for (let index = 0; index < population.users; index += 1) {
+    const { id, accountId, name, email, createdAt } = seededUser(index, now);
+    insertUser.run(id, name, email, createdAt, createdAt);
+    insertAccount.run(accountId, id, id, passwordHash, createdAt, createdAt);
+  }
+  for (let index = 0; index < population.sessions; index += 1) {
+    const s = seededSession(index, population, now);
+    insertSession.run(
+      s.id,
+      s.expiresAt,
+      s.token,
+      s.createdAt,
+      s.createdAt,
+      s.ipAddress,
+      s.userAgent,
+      s.userId,
+    );
+  }
+}
