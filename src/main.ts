@@ -9,14 +9,18 @@ const environment = takeEnvironment(process.env);
 
 const status = await run(process.argv.slice(2), {
   version: packageJson.version,
-  loadConfig: () =>
-    loadConfig(environment, {
-      readFile: (path) => readFileSync(path, "utf8"),
-      cwd: process.cwd(),
-      isTerminal: process.stderr.isTTY === true,
-      cpuCount: availableParallelism(),
-    }),
+  loadConfig: (replaced = {}) =>
+    loadConfig(
+      { ...environment, ...replaced },
+      {
+        readFile: (path) => readFileSync(path, "utf8"),
+        cwd: process.cwd(),
+        isTerminal: process.stderr.isTTY === true,
+        cpuCount: availableParallelism(),
+      },
+    ),
   print: (text) => process.stdout.write(`${text}\n`),
   tell: (text) => process.stderr.write(`${text}\n`),
+  now: Date.now,
 });
 process.exit(status);

@@ -1,11 +1,18 @@
-import { Command as Program, CommanderError } from "commander";
-import { CommandError, ConfigError } from "../errors.ts";
+import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
+import { editDistance } from "../config/names.ts";
+import { config } from "./config.ts";
+import { doctor } from "./doctor.ts";
+import { exitStatus } from "./exit-status.ts";
+import { reportFailure } from "./failure.ts";
+import { healthcheck } from "./healthcheck.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { migrate } from "./migrate.ts";
+import { secret } from "./secret.ts";
 import { serve } from "./serve.ts";
 import type { Command, Surroundings } from "./surroundings.ts";
 import { version } from "./version.ts";
 
-/** Exit statuses: done, failed, used wrongly. */
-export const exitStatus = { ok: 0, failed: 1, usage: 2 } as const;
+const requestTimeoutMaxMs = 60_000;
 
 /**
  * Runs one command line. @param argv the arguments after the program's name.
@@ -13,47 +20,85 @@ export const exitStatus = { ok: 0, failed: 1, usage: 2 } as const;
  */
 export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   let status: number = exitStatus.ok;
+  const program = createProgram(surroundings, (result) => {
+    status = result;
+  });
+  const named = argv.find((argument) => program.commands.some((command) => command.name() === argument));
+  try {
+    requireKnownCommand(program, argv);
+    await program.parseAsync(argv, { from: "user" });
+    return status;
+  } catch (error) {
+    const usage = named === undefined ? "latchkey --help" : `latchkey ${named} --help`;
+    return reportFailure(error, surroundings, { json: argv.includes("--json"), usage });
+  }
+}
+
+function createProgram(surroundings: Surroundings, end: (status: number) => void): Program {
   const program = new Program("latchkey")
     .description(
       "A single-binary auth server: e-mail and password sign-in, session cookies, session verification.",
     )
+    .option("--json", "print JSON")
+    .version(`latchkey ${surroundings.version}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help for a command")
+    .addHelpText("after", programHelp)
     .exitOverride()
     .configureOutput({ writeOut: (text) => surroundings.print(text.trimEnd()), writeErr: () => {} });
-  const add = (name: string, summary: string, command: Command, isDefault = false) =>
+  const add = <Options>(name: string, summary: string, command: Command<Options>, isDefault = false) =>
     program
       .command(name, { isDefault })
-      .description(summary)
+      .summary(summary)
+      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
       .option("--json", "print JSON")
+      .addHelpText("after", commandHelp(name))
       .allowExcessArguments(false)
-      .action(async (options: { json?: boolean }) => {
-        status = await command(surroundings, { json: options.json === true });
+      .action(async (options: Options, self: Program) => {
+        end(await command(surroundings, { ...options, json: self.optsWithGlobals()["json"] === true }));
       });
   add("serve", "run the server (the default)", serve, true);
+  add("migrate", "bring the database's schema up to date", migrate).option(
+    "--status",
+    "change nothing: say what is applied, pending and unknown",
+  );
+  add("doctor", "check everything that the server needs, all at once", doctor);
+  add("config", "print every setting, where it comes from, secrets masked", config);
+  add("healthcheck", "ask the running server whether it is ready", healthcheck)
+    .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
+    .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
+  add("secret", "print a new secret for BETTER_AUTH_SECRET", secret);
   add("version", "print the version", version);
-  try {
-    await program.parseAsync(argv, { from: "user" });
-    return status;
-  } catch (error) {
-    return report(error, surroundings.tell);
-  }
+  return program;
 }
 
-/** Says what went wrong and what to do. @returns the exit status. */
-function report(error: unknown, tell: (text: string) => void): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return exitStatus.ok;
-    tell(`Error: ${error.message.replace(/^error: /, "")}\nTry: latchkey --help`);
-    return exitStatus.usage;
-  }
-  if (error instanceof ConfigError) {
-    for (const { variable, reason, remedy } of error.problems)
-      tell(`Error: ${variable}: ${reason}\nTry: ${remedy}`);
-    return exitStatus.usage;
-  }
-  if (error instanceof CommandError) {
-    tell(`Error: ${error.message}\nTry: ${error.remedy}`);
-    return exitStatus.failed;
-  }
-  tell(`Error: ${error instanceof Error ? error.message : "unknown failure"}\nTry: latchkey doctor`);
-  return exitStatus.failed;
+/** @throws CommanderError; commander would take an unknown first word for an argument of the default command. */
+function requireKnownCommand(program: Program, argv: readonly string[]): void {
+  const words = argv.filter((argument) => argument !== "--json");
+  const word = words[0] === "help" ? words[1] : words[0];
+  if (word === undefined || word.startsWith("-")) return;
+  const names = [...program.commands.map((command) => command.name()), "help"];
+  if (names.includes(word)) return;
+  const near = names.find((name) => editDistance(name, word) <= 2);
+  const hint = near === undefined ? "" : ` (did you mean ${near}?)`;
+  throw new CommanderError(exitStatus.usage, "latchkey.unknownCommand", `unknown command '${word}'${hint}`);
+}
+
+function parseHttpUrl(text: string): URL {
+  const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) throw new InvalidArgumentError("It is no http:// or https:// URL.");
+  // Not an InvalidArgumentError, which would echo it.
+  if (url.username !== "" || url.password !== "")
+    throw new CommanderError(
+      exitStatus.usage,
+      "latchkey.credentials",
+      "--url holds a user name or a password",
+    );
+  return url;
+}
+
+function parseTimeout(text: string): number {
+  const timeoutMs = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (timeoutMs >= 1 && timeoutMs <= requestTimeoutMaxMs) return timeoutMs;
+  throw new InvalidArgumentError(`It is no whole number of milliseconds from 1 to ${requestTimeoutMaxMs}.`);
 }

@@ -1,0 +1,27 @@
+import type { Check } from "../doctor/check.ts";
+import { diagnose } from "../doctor/diagnose.ts";
+import { exitStatus } from "./exit-status.ts";
+import { complain } from "./failure.ts";
+import type { Command } from "./surroundings.ts";
+
+/** Runs every check and prints what each found. Exit status 1 when one failed. */
+export const doctor: Command = async (surroundings, { json }) => {
+  const checks = await diagnose(surroundings);
+  const count = (status: Check["status"]) => checks.filter((check) => check.status === status).length;
+  const [failures, warnings] = [count("failure"), count("warning")];
+  const status = failures > 0 ? "failure" : warnings > 0 ? "warning" : "ok";
+  surroundings.print(json ? JSON.stringify({ status, checks }) : checks.map(line).join("\n"));
+  const summary = `${checks.length} checks: ${failures} failed, ${warnings} with a warning`;
+  if (failures > 0) {
+    const remedy = checks.find((check) => check.status === "failure")?.remedy;
+    complain(surroundings, summary, remedy ?? "latchkey config");
+    return exitStatus.failed;
+  }
+  surroundings.tell(summary);
+  return exitStatus.ok;
+};
+
+function line({ name, status, detail, remedy }: Check): string {
+  const found = `${status.padEnd(7)}  ${name}: ${detail}`;
+  return remedy === undefined ? found : `${found}\n         Try: ${remedy}`;
+}

@@ -1,0 +1,87 @@
+import { loadSoundConfig } from "../doctor/sound-config.ts";
+import { CommandError } from "../errors.ts";
+import { exitStatus } from "./exit-status.ts";
+import type { Command, Surroundings } from "./surroundings.ts";
+
+interface HealthcheckOptions {
+  readonly url?: URL;
+  readonly timeout: number;
+}
+
+/** Asks the server for its readiness. @throws CommandError on any answer but 200, and on none in time. */
+export const healthcheck: Command<HealthcheckOptions> = async (
+  { loadConfig, print },
+  { json, url, timeout },
+) => {
+  const targets = url === undefined ? configuredTargets(loadConfig) : [healthUrl(url)];
+  const deadline = AbortSignal.timeout(timeout);
+  let failure: unknown;
+  for (const target of targets) {
+    try {
+      await requireReady(target, deadline, timeout);
+      print(json ? JSON.stringify({ status: "ok", url: target }) : `${target} is ready`);
+      return exitStatus.ok;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+};
+
+/** Where the server listens, even while something else in the configuration is wrong. */
+function configuredTargets(loadConfig: Surroundings["loadConfig"]): readonly string[] {
+  const { loaded } = loadSoundConfig(loadConfig);
+  const { host = "127.0.0.1", port = 3001 } = loaded?.config ?? {};
+  if (port === 0) {
+    throw new CommandError(
+      "PORT is 0, so only the server's log says which port it took",
+      "latchkey healthcheck --url http://127.0.0.1:PORT",
+    );
+  }
+  return loopbackOf(host).map((address) => {
+    const name = address.includes(":") ? `[${address}]` : address;
+    return healthUrl(new URL(`http://${name}:${port}`));
+  });
+}
+
+/** A wildcard is no address to call. Every IPv6 interface is usually every IPv4 one too, and ::1 may be missing. */
+function loopbackOf(host: string): readonly string[] {
+  if (host === "0.0.0.0") return ["127.0.0.1"];
+  return /^[0:]+$/.test(host) ? ["127.0.0.1", "::1"] : [host];
+}
+
+function healthUrl(url: URL): string {
+  return url.pathname === "/" ? new URL("/health", url).href : url.href;
+}
+
+async function requireReady(url: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
+  let status: number;
+  let body: string;
+  try {
+    const response = await fetch(url, { signal, redirect: "manual" });
+    status = response.status;
+    body = status === 200 ? "" : await response.text();
+  } catch (cause) {
+    const { code } = cause as { code?: unknown };
+    const reason = signal.aborted
+      ? `did not answer within ${timeoutMs} ms`
+      : `cannot be reached${typeof code === "string" ? ` (${code})` : ""}`;
+    throw new CommandError(`${url} ${reason}`, "latchkey doctor", { cause });
+  }
+  if (status === 200) return;
+  throw new CommandError(`${url} answered ${status}${unavailable(body)}`, "latchkey doctor");
+}
+
+/** Names the checks that fail: `: database unavailable`. */
+function unavailable(body: string): string {
+  try {
+    const { checks } = JSON.parse(body) as { checks?: Record<string, { status?: unknown }> };
+    const failing = Object.entries(checks ?? {})
+      .filter(([, { status }]) => status !== "ok")
+      .map(([name, { status }]) => `${name} ${String(status)}`);
+    return failing.length === 0 ? "" : `: ${failing.join(", ")}`;
+  } catch {
+    // Some other server's answer; its status says enough.
+    return "";
+  }
+}

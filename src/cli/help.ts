@@ -1,0 +1,49 @@
+/** Printed after the program's own help. */
+export const programHelp = `
+Configuration comes from the environment, and from no file but those that *_FILE names. Most used:
+  PORT, HOST                    where it listens (3001, 127.0.0.1)
+  DATABASE_URL                  postgresql://… or file:…; unset: SQLite in LATCHKEY_DATA_DIR
+  BETTER_AUTH_URL               the public URL, such as https://auth.example.com
+  BETTER_AUTH_SECRET            signs the cookies; required with a server database
+  BETTER_AUTH_TRUSTED_ORIGINS   the sites that may call it, comma-separated
+Every name, its value and its source: latchkey config
+
+Data goes to stdout, talk to stderr. Exit status: 0 done, 1 failed, 2 used or configured wrongly.
+Documentation: README.md, SECURITY.md and docs/ in latchkey's sources.`;
+
+const details: Readonly<Record<string, string>> = {
+  serve: `
+It listens on HOST and PORT (PORT=0: any free port of a loopback HOST), applies missing migrations first, and runs
+until SIGTERM or SIGINT; then it answers the requests under way for 10 seconds at most, or until a second signal.
+The log goes to stderr. With --json the log is JSON, and once it listens one line on stdout says where:
+  {"event":"listening","url":…,"baseUrl":…,"port":…}
+All settings come from the environment: latchkey config`,
+  migrate: `
+Uses the database that DATABASE_URL names, or the SQLite file in LATCHKEY_DATA_DIR, which is made with its secret
+when there is none. It is safe beside a running server, which applies missing migrations itself when it starts.
+With --status: exit status 0 when the schema is up to date, 1 when migrations are pending.
+With --json: {"driver":…,"applied":[…]}, and with --status {"driver":…,"applied":[…],"pending":[…],"unknown":[…]}`,
+  doctor: `
+It changes nothing and runs every check even when others fail: configuration, secret, database reach, latency and
+clock, schema, file modes, free disk, the session cookie's reach to each trusted origin, proxies.
+Exit status: 0 without a failure (warnings count as none), 1 with one.
+With --json: {"status":…,"checks":[{"name":…,"status":"ok"|"warning"|"failure","detail":…,"remedy":…}]}`,
+  config: `
+It reads the environment and the files that *_FILE names, and no database. Warnings go to stderr. When something
+cannot be used it prints every problem, and the exit status is 2.
+With --json: [{"name":…,"value":…,"source":"default"|"environment"|"file","variable":…}]`,
+  healthcheck: `
+It asks GET /health of the configured HOST and PORT, or of --url, and is made for a container's HEALTHCHECK:
+exit status 0 when the answer is 200, 1 on any other answer or none. HOST and PORT come from the environment.
+With --json: {"status":"ok","url":…}`,
+  secret: `
+256 random bits in base64, alone on stdout:  BETTER_AUTH_SECRET="$(latchkey secret)"
+With --json: {"secret":…}`,
+  version: `
+With --json: {"version":…,"bun":…}`,
+};
+
+/** What is printed after a command's own help. */
+export function commandHelp(name: string): string {
+  return details[name] ?? "";
+}

@@ -1,0 +1,81 @@
+import { constants, Database as SqliteDatabase } from "bun:sqlite";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { type SchemaStatus, schemaStatus } from "./migrate.ts";
+import { migrations } from "./migrations.ts";
+
+/** A SQLite file as it stands, read without leaving anything behind. */
+export interface SqliteInspection {
+  /** The library's, e.g. `3.51.0`. */
+  readonly version: string;
+  /** `wal` once a server has had it. */
+  readonly journalMode: "wal" | "rollback";
+  /** What `PRAGMA quick_check` complains of, at most 5 lines; empty when the file is sound. */
+  readonly damage: readonly string[];
+  /** The clock that SQLite reads, in ms since the epoch. */
+  readonly now: number;
+}
+
+type SqliteRow = Record<string, string | number>;
+
+/** Reads a file's state and checks its pages, which takes seconds on a large one. @throws when it is no database. */
+export function inspectSqlite(path: string): SqliteInspection {
+  return reading(path, (db) => {
+    const one = (text: string) => Object.values(db.query<SqliteRow, []>(text).get() ?? {})[0];
+    const damage = db
+      .query<{ quick_check: string }, []>("PRAGMA quick_check(5)")
+      .all()
+      .map((row) => row.quick_check);
+    return {
+      version: String(one("SELECT sqlite_version()")),
+      journalMode: journalModeOf(path),
+      damage: damage.filter((line) => line !== "ok"),
+      now: Number(one("SELECT (julianday('now') - 2440587.5) * 86400000")),
+    };
+  });
+}
+
+/** Reads which migrations a file has; every one is pending where there is none. */
+export async function inspectSqliteSchema(path: string): Promise<SchemaStatus> {
+  if (!existsSync(path)) {
+    return { applied: [], pending: migrations.sqlite.map(({ tag }) => tag), unknown: [] };
+  }
+  return await reading(path, (db) =>
+    schemaStatus({
+      provider: "sqlite",
+      query: async (text, parameters = []) =>
+        db.query<SqliteRow, (string | number | boolean | null)[]>(text).all(...parameters),
+    }),
+  );
+}
+
+/** The pragma does not know it of a file read as immutable. The header does: https://sqlite.org/fileformat.html §1.3.3. */
+function journalModeOf(path: string): SqliteInspection["journalMode"] {
+  const version = Buffer.alloc(1);
+  const descriptor = openSync(path, "r");
+  try {
+    readSync(descriptor, version, 0, 1, 18);
+  } finally {
+    closeSync(descriptor);
+  }
+  return version[0] === 2 ? "wal" : "rollback";
+}
+
+function reading<T>(path: string, read: (db: SqliteDatabase) => T): T {
+  // SQLite takes an empty file for a new database; here it is what a full disk or a bad copy leaves.
+  if (statSync(path).size === 0) throw new Error(`${path} is empty`);
+  // A reader makes the -wal and -shm files of a database that nobody has open, and leaves them behind as its own user's.
+  const isAtRest = ["-wal", "-journal"].every((suffix) => !existsSync(path + suffix));
+  const url = `${pathToFileURL(path).href}?${isAtRest ? "immutable=1" : "mode=ro"}`;
+  const db = new SqliteDatabase(url, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+  let result: T;
+  try {
+    result = read(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(() => db.close()) as T;
+  db.close();
+  return result;
+}

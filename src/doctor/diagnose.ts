@@ -1,0 +1,114 @@
+import type { Config, Environment, LoadedConfig } from "../config.ts";
+import type { ConfigProblem } from "../errors.ts";
+import { type Check, failed, passed, warned } from "./check.ts";
+import { cookieChecks } from "./cookies.ts";
+import { databaseChecks, databaseDirectoryCheck } from "./database.ts";
+import { fileChecksOf } from "./files.ts";
+import { proxyChecks } from "./proxies.ts";
+import { reasonOf } from "./reason.ts";
+import { secretCheck } from "./secret.ts";
+import { bareName, loadSoundConfig, type SoundConfig } from "./sound-config.ts";
+
+export interface DiagnosisDeps {
+  readonly loadConfig: (replaced?: Environment) => LoadedConfig;
+  /** The clock, in ms since the epoch. */
+  readonly now: () => number;
+}
+
+/** A group of checks, and the variables whose values it believes, the most telling first. */
+interface Examination {
+  readonly name: string;
+  readonly needs: (config: Config | undefined) => readonly string[];
+  readonly run: (loaded: LoadedConfig, now: () => number) => Promise<readonly Check[]> | readonly Check[];
+}
+
+const secretNames = ["BETTER_AUTH_SECRET", "BETTER_AUTH_SECRETS"];
+const placeNames = [
+  "DATABASE_URL",
+  "LATCHKEY_DATABASE_DRIVER",
+  "LATCHKEY_NEON_PROXY",
+  "LATCHKEY_DATA_DIR",
+  "STATE_DIRECTORY",
+];
+
+const examinations: readonly Examination[] = [
+  {
+    name: "secret",
+    // A generated secret is where the database is.
+    needs: (config) => (config?.secrets.length === 0 ? [...secretNames, ...placeNames] : secretNames),
+    run: (loaded) => [secretCheck(loaded)],
+  },
+  {
+    name: "files",
+    needs: () => placeNames,
+    run: ({ config }) => [...databaseDirectoryCheck(config), ...fileChecksOf(config)],
+  },
+  { name: "database", needs: () => placeNames, run: ({ config }, now) => databaseChecks(config, now) },
+  {
+    name: "cookies",
+    needs: () => [
+      "BETTER_AUTH_URL",
+      "BETTER_AUTH_TRUSTED_ORIGINS",
+      "LATCHKEY_COOKIE_DOMAIN",
+      "LATCHKEY_COOKIE_SAMESITE",
+    ],
+    run: ({ config }) => cookieChecks(config),
+  },
+  {
+    name: "proxies",
+    needs: () => ["BETTER_AUTH_URL", "HOST", "PORT", "LATCHKEY_TRUSTED_PROXIES"],
+    run: ({ config }) => proxyChecks(config),
+  },
+];
+
+/** Runs every check, at once and each whatever the others find; changes nothing and never rejects. */
+export async function diagnose({ loadConfig, now }: DiagnosisDeps): Promise<readonly Check[]> {
+  const sound = loadSoundConfig(loadConfig);
+  const groups = await Promise.all(examinations.map((examination) => examine(examination, sound, now)));
+  return [...configurationChecks(sound), ...groups.flat()];
+}
+
+async function examine(
+  { name, needs, run }: Examination,
+  sound: SoundConfig,
+  now: () => number,
+): Promise<readonly Check[]> {
+  const { loaded, problems, unsound } = sound;
+  const needed = needs(loaded?.config);
+  if (loaded === undefined || needed.some((variable) => unsound.has(variable))) {
+    return [impossible(name, needed, problems)];
+  }
+  try {
+    return await run(loaded, now);
+  } catch (error) {
+    return [
+      failed(name, `could not be checked: ${reasonOf(error)}`, "correct that, and run latchkey doctor again"),
+    ];
+  }
+}
+
+/** Names the problem that stands in a check's way. */
+function impossible(name: string, needs: readonly string[], problems: readonly ConfigProblem[]): Check {
+  const concerning = needs.flatMap((need) => problems.filter(({ variable }) => bareName(variable) === need));
+  const problem = concerning[0] ?? problems[0];
+  if (problem === undefined) return warned(name, "could not be checked", "correct the configuration first");
+  return failed(name, `could not be checked: ${problem.variable} ${problem.reason}`, problem.remedy);
+}
+
+function configurationChecks({ loaded, problems }: SoundConfig): readonly Check[] {
+  const name = "configuration";
+  // Warnings of a configuration with parts left out may be about what stands in for them.
+  const warnings = problems.length === 0 ? (loaded?.warnings ?? []) : [];
+  const findings = [
+    ...problems.map(({ variable, reason, remedy }) => failed(name, `${variable}: ${reason}`, remedy)),
+    ...warnings.map((warning) => warned(name, warning, "latchkey config shows every setting and its source")),
+  ];
+  if (findings.length > 0) return findings;
+  const set = loaded?.settings.filter(({ source }) => source !== "default").length ?? 0;
+  return [
+    passed(
+      name,
+      `no problem; ${set} of ${loaded?.settings.length ?? 0} settings are set, the others default`,
+    ),
+  ];
+}

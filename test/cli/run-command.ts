@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "../../src/cli/program.ts";
+import { type Environment, loadConfig } from "../../src/config.ts";
+import type { CommandResult } from "../support/executable.ts";
+import { temporaryDirectory } from "../support/reaper.ts";
+
+export interface CommandOptions {
+  readonly env?: Environment;
+  /** Default: a fresh empty directory. */
+  readonly cwd?: string;
+  readonly now?: () => number;
+}
+
+/** Runs one command line in this process, on an environment and a working directory of its own. */
+export async function runCommand(
+  argv: readonly string[],
+  { env = {}, cwd = temporaryDirectory("cli"), now = Date.now }: CommandOptions = {},
+): Promise<CommandResult> {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const exitCode = await run(argv, {
+    version: "1.2.3",
+    loadConfig: (replaced = {}) =>
+      loadConfig(
+        { ...env, ...replaced },
+        { readFile: (path) => readFileSync(path, "utf8"), cwd, isTerminal: false, cpuCount: 2 },
+      ),
+    print: (text) => stdout.push(`${text}\n`),
+    tell: (text) => stderr.push(`${text}\n`),
+    now,
+  });
+  return { exitCode, stdout: stdout.join(""), stderr: stderr.join("") };
+}
+
+/** A fresh directory whose `data` is latchkey's. */
+export function freshPlace(): { readonly cwd: string; readonly dataDir: string; readonly database: string } {
+  const cwd = temporaryDirectory("cli");
+  const dataDir = join(cwd, "data");
+  return { cwd, dataDir, database: join(dataDir, "latchkey.db") };
+}
