@@ -1,6 +1,7 @@
 import type { Server } from "bun";
 import { CommandError } from "./errors.ts";
-import type { Respond } from "./http/app.ts";
+import type { App } from "./http/app.ts";
+import type { AnswerHot } from "./http/hot.ts";
 
 /** Longer than nginx (60 s) and Caddy (120 s) keep a connection, or they would send requests into closed ones. */
 const idleTimeoutSeconds = 240;
@@ -11,30 +12,49 @@ export interface Listener {
   readonly url: string;
   readonly port: number;
   /** Puts the application in place of the 503 that is answered until then. */
-  serve(respond: Respond): void;
+  serve(app: App): void;
   /** Takes no new connection and resolves when the requests under way are answered. */
   drain(): Promise<void>;
   /** Cuts what is left. */
   stop(): Promise<void>;
 }
 
+type Fetch = (request: Request, server: Server<undefined>) => Response | Promise<Response>;
+
+const options = {
+  idleTimeout: idleTimeoutSeconds,
+  maxRequestBodySize: parserBodyMaxBytes,
+  development: false,
+  error: () =>
+    Response.json({ code: "INTERNAL_SERVER_ERROR", message: "Something went wrong." }, { status: 500 }),
+};
+
+/** GET and HEAD of the hot paths; every other method, and what they decline, goes the whole way. */
+function hotRoutes(hot: Readonly<Record<string, AnswerHot>>, fetch: Fetch) {
+  return Object.fromEntries(
+    Object.entries(hot).map(([path, answer]) => {
+      const handle: Fetch = (request, server) => {
+        const answered = answer(request);
+        if (answered === null) return fetch(request, server);
+        if (answered instanceof Response) return answered;
+        return answered.then((response) => response ?? fetch(request, server));
+      };
+      return [path, { GET: handle, HEAD: handle }];
+    }),
+  );
+}
+
 /** Takes the port at once, so that a port in use is known before anything else is touched. @throws CommandError. */
 export function listen(hostname: string, port: number): Listener {
-  let respond: Respond | undefined;
   let server: Server<undefined>;
   try {
     server = Bun.serve({
+      ...options,
       hostname,
       port,
-      idleTimeout: idleTimeoutSeconds,
-      maxRequestBodySize: parserBodyMaxBytes,
-      development: false,
-      fetch: (request, self) => {
-        if (respond === undefined) return starting();
-        return respond(request, self.requestIP(request)?.address ?? "");
-      },
-      error: () =>
-        Response.json({ code: "INTERNAL_SERVER_ERROR", message: "Something went wrong." }, { status: 500 }),
+      // Bun turns SO_REUSEPORT on outside development: a second server would start and take half of the requests.
+      reusePort: false,
+      fetch: starting,
     });
   } catch (cause) {
     throw listenError(hostname, port, cause);
@@ -43,8 +63,9 @@ export function listen(hostname: string, port: number): Listener {
   return {
     url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`,
     port: bound,
-    serve(next) {
-      respond = next;
+    serve({ respond, hot }) {
+      const fetch: Fetch = (request, self) => respond(request, self.requestIP(request)?.address ?? "");
+      server.reload({ ...options, fetch, routes: hotRoutes(hot, fetch) });
     },
     drain: () => server.stop(false),
     stop: () => server.stop(true),

@@ -6,12 +6,12 @@ import type { Database } from "./database/database.ts";
 import { openDatabase } from "./database/open.ts";
 import { migrateServer } from "./database/prepare.ts";
 import { migrateSqliteFile } from "./database/sqlite-file.ts";
-import { createApp, type Respond } from "./http/app.ts";
+import { type App, createApp } from "./http/app.ts";
 import { createHealth } from "./http/health.ts";
 import type { Log } from "./log.ts";
 import { createPasswords } from "./password.ts";
 import { loadOrCreateSecret } from "./secret-file.ts";
-import { sessionCookieName } from "./session/cookie.ts";
+import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
 import { createVerifier } from "./session/verify.ts";
 
@@ -24,7 +24,7 @@ export interface ServiceDeps {
 }
 
 export interface Service {
-  readonly respond: Respond;
+  readonly app: App;
   close(): Promise<void>;
 }
 
@@ -35,10 +35,11 @@ export interface Service {
 export async function openService(deps: ServiceDeps): Promise<Service> {
   const secrets = secretsOf(deps.config);
   const database = await openMigrated(deps);
-  const respond = createApp({
+  const app = createApp({
     config: deps.config,
     version: deps.version,
     log: deps.log,
+    keepsRows: database.sessions.keepsRows,
     ...createSessions(deps, database, secrets),
     health: createHealth({
       version: deps.version,
@@ -47,7 +48,7 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
       now: deps.now,
     }),
   });
-  return { respond, close: () => database.close() };
+  return { app, close: () => database.close() };
 }
 
 /** The configured secrets, or the one generated beside the embedded database. */
@@ -82,8 +83,9 @@ function createSessions({ config, log, now }: ServiceDeps, database: Database, s
   const cookieName = sessionCookieName(config.baseUrl.startsWith("https:"));
   const auth = createAuth({ config, secrets, database, units, passwords });
   const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
-  const shared = { sessions: database.sessions, secrets, cookieName, sessionMaxAgeSeconds, now };
-  const verify = createVerifier({ ...shared, bearer: config.bearer });
+  const shared = { sessions: database.sessions, cookieName, sessionMaxAgeSeconds, now };
+  const readToken = createTokenReader(secrets);
+  const verify = createVerifier({ ...shared, readToken, bearer: config.bearer });
   return {
     handleAuth: createAuthHandler({
       auth,
@@ -100,6 +102,12 @@ function createSessions({ config, log, now }: ServiceDeps, database: Database, s
       onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
     }),
     verify,
-    readSession: createSessionReader({ ...shared, sessionExpiresInSeconds, sessionUpdateAgeSeconds }),
+    readSession: createSessionReader({
+      ...shared,
+      // BetterAuth verifies with the newest secret alone, and signs anew what an older one signed.
+      readToken: secrets.length === 1 ? readToken : createTokenReader(secrets.slice(0, 1)),
+      sessionExpiresInSeconds,
+      sessionUpdateAgeSeconds,
+    }),
   };
 }

@@ -26,7 +26,7 @@ export const serve: Command = async ({ loadConfig, version, print }, { json }) =
     await listener.stop();
     throw error;
   }
-  listener.serve(service.respond);
+  listener.serve(service.app);
   log.info(
     { event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port },
     "listening",

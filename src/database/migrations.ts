@@ -1,7 +1,9 @@
 import postgresInit from "../../drizzle/postgres/0000_init.sql" with { type: "text" };
 import postgresIndexes from "../../drizzle/postgres/0001_indexes.sql" with { type: "text" };
+import postgresSessionChanges from "../../drizzle/postgres/0002_session_changes.sql" with { type: "text" };
 import sqliteInit from "../../drizzle/sqlite/0000_init.sql" with { type: "text" };
 import sqliteIndexes from "../../drizzle/sqlite/0001_indexes.sql" with { type: "text" };
+import sqliteSessionChanges from "../../drizzle/sqlite/0002_session_changes.sql" with { type: "text" };
 
 /** One step of the schema, embedded in the executable as drizzle-kit wrote it. */
 export interface Migration {
@@ -26,6 +28,14 @@ const migration = (tag: string, text: string, minReader: number): Migration => (
 
 /** Every migration in order, the same tags for both dialects. */
 export const migrations: Readonly<Record<"sqlite" | "pg", readonly Migration[]>> = {
-  sqlite: [migration("0000_init", sqliteInit, 1), migration("0001_indexes", sqliteIndexes, 1)],
-  pg: [migration("0000_init", postgresInit, 1), migration("0001_indexes", postgresIndexes, 1)],
+  sqlite: [
+    migration("0000_init", sqliteInit, 1),
+    migration("0001_indexes", sqliteIndexes, 1),
+    migration("0002_session_changes", sqliteSessionChanges, 1),
+  ],
+  pg: [
+    migration("0000_init", postgresInit, 1),
+    migration("0001_indexes", postgresIndexes, 1),
+    migration("0002_session_changes", postgresSessionChanges, 1),
+  ],
 };

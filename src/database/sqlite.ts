@@ -21,7 +21,7 @@ export function openSqlite(path: string): Database {
   }
   const reader = new SqliteDatabase(path, { readonly: true });
   reader.run("PRAGMA busy_timeout = 0");
-  const sessions = openSqliteSessions(reader);
+  const sessions = openSqliteSessions(path, reader);
   const readingDb = drizzle(reader, { schema });
   const writingDb = drizzle(writer, { schema });
   const acquire = createLock();
@@ -50,9 +50,9 @@ export function openSqlite(path: string): Database {
       );
     },
     async close() {
-      await sessions.close();
-      reader.close();
+      // The sessions' guard, which closes last, must outlive every connection.
       writer.close();
+      await sessions.close();
     },
   };
 }

@@ -11,10 +11,12 @@ import { type ClientAddresses, createClientAddresses } from "./client-address.ts
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./error-response.ts";
 import { createRequestIds, dropCors, dropUngrantedCors, isRequestId, securityHeaders } from "./headers.ts";
 import { live } from "./health.ts";
+import { type AnswerHot, createHotRoutes } from "./hot.ts";
+import { createHostMemory, isHost } from "./host.ts";
 import { requireAllowedOrigin } from "./origins.ts";
 import { canonicalPath, routes } from "./routes.ts";
 import { sessionAlias } from "./session.ts";
-import { createVerifyHandler, verifyVary } from "./verify.ts";
+import { type AnswerVerify, createVerifyAnswer, verifyVary } from "./verify.ts";
 
 export interface AppDeps {
   readonly config: Config;
@@ -23,14 +25,22 @@ export interface AppDeps {
   readonly handleAuth: HandleAuth;
   readonly verify: Verify;
   readonly readSession: ReadSession;
+  /** Whether the store keeps a session's row until it changes. */
+  readonly keepsRows: boolean;
   readonly health: () => Promise<Response>;
 }
 
 /** Answers a request whose peer, an address without a port, the server names. */
 export type Respond = (request: Request, peer: string) => Promise<Response>;
 
+export interface App {
+  readonly respond: Respond;
+  /** Path → what answers it before any router. */
+  readonly hot: Readonly<Record<string, AnswerHot>>;
+}
+
 /** Builds the whole HTTP application; the route table is `routed` below. */
-export function createApp(deps: AppDeps): Respond {
+export function createApp(deps: AppDeps): App {
   const { config, log } = deps;
   const allowed = new Set(config.trustedOrigins);
   const addresses = createClientAddresses(config.trustedProxies);
@@ -44,10 +54,18 @@ export function createApp(deps: AppDeps): Respond {
     if (shown.status >= 500) log.error({ requestId, code: shown.code, cause: shown.cause }, "request failed");
     return errorResponse(shown);
   };
-  const app = routed(deps, allowed, factsOf, fail);
+  const fixedHeaders = securityHeaders(config.baseUrl.startsWith("https:"));
+  const answerVerify = createVerifyAnswer({
+    verify: deps.verify,
+    sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
+    keepsRows: deps.keepsRows,
+    fixedHeaders,
+    onFailure: (cause) => log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
+  });
+  const app = routed(deps, allowed, factsOf, fail, answerVerify);
   const finish = createFinish(config.baseUrl.startsWith("https:"));
 
-  return async (request, peer) => {
+  const respond: Respond = async (request, peer) => {
     const known = describe(request, peer, addresses, nextRequestId);
     facts.set(request, known);
     let response: Response;
@@ -58,6 +76,15 @@ export function createApp(deps: AppDeps): Respond {
     }
     return finish(request, response, known.requestId);
   };
+  const hot = createHotRoutes({
+    answerVerify,
+    readSession: deps.readSession,
+    nextRequestId,
+    fixedHeaders,
+    isHost: createHostMemory(),
+    keepsRequestIds: config.trustedProxies.length > 0,
+  });
+  return { respond, hot };
 }
 
 function routed(
@@ -65,11 +92,9 @@ function routed(
   allowed: ReadonlySet<string>,
   factsOf: (request: Request) => RequestFacts,
   fail: (request: Request, error: unknown) => Response,
+  answerVerify: AnswerVerify,
 ) {
   const { handleAuth, log, version } = deps;
-  const verify = createVerifyHandler(deps.verify, deps.config.sessionMaxAgeSeconds, (cause) => {
-    log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed");
-  });
   const auth = createAuthRoute(createAuthCall({ handle: handleAuth, log }), deps.readSession);
   return new Elysia({ normalize: false })
     .onError(({ error, code, request }) => fail(request, code === "NOT_FOUND" ? notFound() : error))
@@ -86,7 +111,7 @@ function routed(
     .onRequest(({ request }) => requireAcceptable(request, allowed))
     .get("/health", deps.health)
     .get("/health/live", () => live(version))
-    .get("/api/auth/verify", ({ request }) => verify(request))
+    .get("/api/auth/verify", ({ request }) => answerVerify(request, factsOf(request).requestId))
     .get("/api/auth/session", async ({ request }) =>
       sessionAlias(await auth(request, "/get-session", factsOf(request))),
     )
@@ -99,7 +124,9 @@ function routed(
 
 /** @throws AppError for what is refused before any route: 400, 403, 404 and 405. */
 function requireAcceptable(request: Request, allowed: ReadonlySet<string>): void {
-  requireHost(request);
+  if (!isHost(request.headers.get("host"))) {
+    throw new AppError(400, "INVALID_HOST", "The Host header is missing or not valid.");
+  }
   const methods = routes.get(pathOf(request));
   if (request.method === "OPTIONS") return;
   if (request.method === "TRACE" || request.method === "CONNECT")
@@ -144,12 +171,4 @@ function createFinish(https: boolean): (request: Request, response: Response, re
 /** The path without its trailing slash; empty where the request's target is no URL. */
 function pathOf(request: Request): string {
   return URL.canParse(request.url) ? canonicalPath(new URL(request.url).pathname) : "";
-}
-
-/** The 400 of a request that does not say, once and readably, which host it is for. */
-function requireHost(request: Request): void {
-  const host = request.headers.get("host");
-  if (host === null || !/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(host)) {
-    throw new AppError(400, "INVALID_HOST", "The Host header is missing or not valid.");
-  }
 }

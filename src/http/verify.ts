@@ -1,4 +1,4 @@
-import type { AppError } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { SessionRow } from "../session/store.ts";
 import { type Refusal, sessionEnd, type Verification, type Verify } from "../session/verify.ts";
 
@@ -11,84 +11,121 @@ const refusalMessages: Readonly<Record<Refusal, string>> = {
   SESSION_EXPIRED: "The session has ended.",
 };
 
+export interface VerifyAnswerDeps {
+  readonly verify: Verify;
+  readonly sessionMaxAgeSeconds: number;
+  /** Whether a session's answer may be kept for as long as its row is the same object. */
+  readonly keepsRows: boolean;
+  /** Headers that every answer carries. */
+  readonly fixedHeaders: Readonly<Record<string, string>>;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Answers one request for `/api/auth/verify`. */
+export type AnswerVerify = (request: Request, requestId: string) => Response | Promise<Response>;
+
+/** An answer but for its request id: rendered once, sent many times. */
+interface Rendered {
+  readonly status: number;
+  readonly body: string;
+  /** Copied into each answer, after the request id was set. */
+  readonly headers: Headers;
+}
+
 /** Builds `GET /api/auth/verify`: it only reads, never refreshes and never sends a cookie. CONTRACT 2.1. */
-export function createVerifyHandler(
-  verify: Verify,
-  sessionMaxAgeSeconds: number,
-  onFailure: (error: unknown) => void,
-) {
-  const answer = (result: Verification): Response =>
-    "refusal" in result
-      ? refusalResponse(result.refusal)
-      : liveResponse(result.session, sessionMaxAgeSeconds);
-  const fail = (error: unknown): Response => {
-    onFailure(error);
-    return unavailableResponse(error);
+export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
+  const refusals = renderRefusals(deps.fixedHeaders);
+  const kept = deps.keepsRows ? new WeakMap<SessionRow, Rendered>() : undefined;
+  const renderLive = (row: SessionRow): Rendered => {
+    const known = kept?.get(row);
+    if (known !== undefined) return known;
+    const rendered = renderSession(row, deps);
+    kept?.set(row, rendered);
+    return rendered;
   };
-  return (request: Request): Response | Promise<Response> => {
+  const answer = (result: Verification, requestId: string): Response => {
+    const rendered = "refusal" in result ? refusals[result.refusal] : renderLive(result.session);
+    rendered.headers.set("X-Request-Id", requestId);
+    return new Response(rendered.body, rendered);
+  };
+  const fail = (error: unknown, requestId: string): Response => {
+    deps.onFailure(error);
+    const headers = error instanceof AppError ? error.headers : {};
+    return unavailable({ ...deps.fixedHeaders, "Retry-After": "1", ...headers, "X-Request-Id": requestId });
+  };
+  return (request, requestId) => {
     try {
-      const result = verify(request.headers.get("cookie"), request.headers.get("authorization"));
-      return result instanceof Promise ? result.then(answer, fail) : answer(result);
+      const result = deps.verify(request.headers.get("cookie"), request.headers.get("authorization"));
+      if (!(result instanceof Promise)) return answer(result, requestId);
+      return result.then(
+        (found) => answer(found, requestId),
+        (error: unknown) => fail(error, requestId),
+      );
     } catch (error) {
-      return fail(error);
+      return fail(error, requestId);
     }
   };
 }
 
-function liveResponse(row: SessionRow, sessionMaxAgeSeconds: number): Response {
+function renderSession(row: SessionRow, { sessionMaxAgeSeconds, fixedHeaders }: VerifyAnswerDeps): Rendered {
   const { user } = row;
   const body = {
     valid: true,
-    user: { ...user, createdAt: iso(user.createdAt), updatedAt: iso(user.updatedAt) },
+    user: { ...user, createdAt: new Date(user.createdAt), updatedAt: new Date(user.updatedAt) },
     session: {
       id: row.id,
       userId: row.userId,
-      expiresAt: iso(sessionEnd(row, sessionMaxAgeSeconds)),
-      createdAt: iso(row.createdAt),
-      updatedAt: iso(row.updatedAt),
+      expiresAt: new Date(sessionEnd(row, sessionMaxAgeSeconds)),
+      createdAt: new Date(row.createdAt),
+      updatedAt: new Date(row.updatedAt),
     },
   };
-  return Response.json(body, {
-    headers: {
-      "X-Auth-User-Id": user.id,
-      "X-Auth-Session-Id": row.id,
-      "X-Auth-Email": headerText(user.email),
-      "X-Auth-Email-Verified": String(user.emailVerified),
-      "X-Auth-Name": headerText(user.name),
-      "Cache-Control": "no-store",
-      Vary: verifyVary,
-    },
+  const headers = new Headers({
+    ...answerHeaders(fixedHeaders),
+    "X-Auth-User-Id": headerText(user.id),
+    "X-Auth-Session-Id": headerText(row.id),
+    "X-Auth-Email": headerText(user.email),
+    "X-Auth-Email-Verified": String(user.emailVerified),
+    "X-Auth-Name": headerText(user.name),
   });
+  return { status: 200, body: JSON.stringify(body), headers };
 }
 
-function refusalResponse(refusal: Refusal): Response {
+function renderRefusals(fixedHeaders: Readonly<Record<string, string>>): Readonly<Record<Refusal, Rendered>> {
   const challenge = 'Bearer realm="latchkey"';
-  return Response.json(
-    { valid: false, code: refusal, message: refusalMessages[refusal] },
-    {
-      status: 401,
-      headers: {
-        "WWW-Authenticate": refusal === "NO_CREDENTIALS" ? challenge : `${challenge}, error="invalid_token"`,
-        "Cache-Control": "no-store",
-        Vary: verifyVary,
-      },
-    },
-  );
+  const render = (refusal: Refusal): Rendered => ({
+    status: 401,
+    body: JSON.stringify({ valid: false, code: refusal, message: refusalMessages[refusal] }),
+    headers: new Headers({
+      ...answerHeaders(fixedHeaders),
+      "WWW-Authenticate": refusal === "NO_CREDENTIALS" ? challenge : `${challenge}, error="invalid_token"`,
+    }),
+  });
+  return {
+    NO_CREDENTIALS: render("NO_CREDENTIALS"),
+    INVALID_SESSION: render("INVALID_SESSION"),
+    SESSION_EXPIRED: render("SESSION_EXPIRED"),
+  };
 }
 
-function unavailableResponse(error: unknown): Response {
-  const headers = (error as Partial<AppError>).headers ?? {};
+function unavailable(headers: Readonly<Record<string, string>>): Response {
   return Response.json(
     {
       valid: false,
       code: "SESSION_STORE_UNAVAILABLE",
       message: "The session store is not available. Try again shortly.",
     },
-    {
-      status: 503,
-      headers: { "Retry-After": "1", ...headers, "Cache-Control": "no-store", Vary: verifyVary },
-    },
+    { status: 503, headers: { ...answerHeaders(headers) } },
   );
+}
+
+function answerHeaders(fixed: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    "Content-Type": "application/json;charset=utf-8",
+    ...fixed,
+    "Cache-Control": "no-store",
+    Vary: verifyVary,
+  };
 }
 
 /** Text as a header may carry it: UTF-8, percent-encoded outside 0x21–0x7E, `%` itself included. */
@@ -98,8 +135,4 @@ export function headerText(text: string): string {
     // encodeURIComponent leaves only unreserved ASCII, which the pattern does not match.
     return code === 0x25 ? "%25" : encodeURIComponent(character);
   });
-}
-
-function iso(instant: number): string {
-  return new Date(instant).toISOString();
 }

@@ -14,6 +14,12 @@ export function sessionCookieName(secure: boolean): string {
  * @param header the `Cookie` header, e.g. `a=1; b="2"`.
  */
 export function readCookie(header: string, name: string): string | undefined {
+  const raw = rawCookie(header, name);
+  return raw === undefined ? undefined : cookieValue(raw);
+}
+
+/** What stands between a cookie's `=` and its semicolon; the first of duplicates. */
+export function rawCookie(header: string, name: string): string | undefined {
   let start = 0;
   while (start < header.length) {
     const equals = header.indexOf("=", start);
@@ -25,12 +31,34 @@ export function readCookie(header: string, name: string): string | undefined {
       continue;
     }
     if (header.slice(start, equals).trim() === name) {
-      const value = header.slice(equals + 1, end).trim();
-      return decode(value.startsWith('"') ? value.slice(1, -1) : value);
+      return header.slice(equals + 1, end);
     }
     start = end + 1;
   }
   return undefined;
+}
+
+/**
+ * Finds a cookie's value as it stands in the header, without taking the header apart.
+ * @returns undefined when the header is not of the plain form that browsers send; `readCookie` then has the answer.
+ */
+export function plainCookie(header: string, name: string): string | undefined {
+  const at = header.indexOf(name);
+  if (at === -1 || header.charCodeAt(at + name.length) !== equalsSign) return undefined;
+  // Any other place would be inside another cookie's name or value.
+  const isFirst =
+    at === 0 || (at > 1 && header.charCodeAt(at - 1) === blank && header.charCodeAt(at - 2) === semicolon);
+  if (!isFirst) return undefined;
+  const start = at + name.length + 1;
+  const end = header.indexOf(";", start);
+  return end === -1 ? header.slice(start) : header.slice(start, end);
+}
+
+const [blank, semicolon, equalsSign] = [0x20, 0x3b, 0x3d];
+
+function cookieValue(raw: string): string {
+  const value = raw.trim();
+  return decode(value.startsWith('"') ? value.slice(1, -1) : value);
 }
 
 function decode(value: string): string {
@@ -70,4 +98,30 @@ export function signToken(token: string, secret: string): string {
 
 function hmac(token: string, secret: string): Buffer {
   return new Bun.CryptoHasher("sha256", secret).update(token).digest();
+}
+
+/** Presented values whose signature verified, kept at the most; none longer than any that latchkey makes. */
+const verifiedMax = 16_384;
+const rememberedLength = 256;
+
+/** Takes a cookie's value, as it stands in the header, to the token that it signs; null when it signs none. */
+export type ReadToken = (rawValue: string) => string | null;
+
+/**
+ * Builds `ReadToken` with a memory: whether a value is signed never changes, so that a session's later requests cost
+ * no HMAC. Bounded; values that do not verify are not kept.
+ */
+export function createTokenReader(secrets: readonly string[]): ReadToken {
+  const verified = new Map<string, string>();
+  return (rawValue) => {
+    const known = verified.get(rawValue);
+    if (known !== undefined) return known;
+    const signed = verifySignedToken(cookieValue(rawValue), secrets);
+    if (signed === null) return null;
+    if (rawValue.length > rememberedLength) return signed.token;
+    if (verified.size >= verifiedMax) verified.delete(verified.keys().next().value ?? "");
+    // A copy: a slice would keep the whole header it was cut from.
+    verified.set(Buffer.from(rawValue, "latin1").toString("latin1"), signed.token);
+    return signed.token;
+  };
 }

@@ -1,10 +1,11 @@
-import { readCookie, verifySignedToken } from "./cookie.ts";
+import { plainCookie, type ReadToken } from "./cookie.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 import { sessionEnd } from "./verify.ts";
 
 export interface SessionReaderDeps {
   readonly sessions: SessionStore;
-  readonly secrets: readonly string[];
+  /** Knows the newest secret alone, as BetterAuth does. */
+  readonly readToken: ReadToken;
   readonly cookieName: string;
   readonly sessionExpiresInSeconds: number;
   readonly sessionUpdateAgeSeconds: number;
@@ -22,18 +23,22 @@ export type ReadSession = (cookie: string | null) => string | null | Promise<str
 
 /** Builds the read path of `GET /api/auth/get-session`, byte for byte upstream's answer. */
 export function createSessionReader(deps: SessionReaderDeps): ReadSession {
-  const [current = ""] = deps.secrets;
+  const rendered = deps.sessions.keepsRows ? new WeakMap<SessionRow, string>() : undefined;
   const render = (row: SessionRow | null): string | null => {
     if (row === null || needsBetterAuth(row, deps)) return null;
-    return sessionJson(row, sessionEnd(row, deps.sessionMaxAgeSeconds));
+    const known = rendered?.get(row);
+    if (known !== undefined) return known;
+    const body = sessionJson(row, sessionEnd(row, deps.sessionMaxAgeSeconds));
+    rendered?.set(row, body);
+    return body;
   };
   return (cookie) => {
     // A second cookie of BetterAuth's (dont_remember, a duplicate) changes what it does.
     if (cookie === null || cookie.indexOf("better-auth") !== cookie.lastIndexOf("better-auth")) return null;
-    const value = readCookie(cookie, deps.cookieName);
-    const signed = value === undefined ? null : verifySignedToken(value, [current]);
-    if (signed === null) return null;
-    const found = deps.sessions.find(signed.token);
+    const raw = plainCookie(cookie, deps.cookieName);
+    const token = raw === undefined ? null : deps.readToken(raw);
+    if (token === null) return null;
+    const found = deps.sessions.find(token);
     return found instanceof Promise ? found.then(render) : render(found);
   };
 }

@@ -59,6 +59,7 @@ export function openBatchedSessions(
     }
   };
   return {
+    keepsRows: false,
     find(token) {
       if (waiting.length >= waitingMax)
         return Promise.reject(storeUnavailable(new Error("lookup queue is full")));

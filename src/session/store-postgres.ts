@@ -25,6 +25,7 @@ export function openPipelinedSessions(connect: () => SQL): SessionStore {
     return columns === undefined ? null : postgresRow(columns);
   };
   return {
+    keepsRows: false,
     async find(token) {
       const used = client;
       try {

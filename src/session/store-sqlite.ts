@@ -1,5 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { storeUnavailable } from "../database/failure.ts";
+import { openChangeGuard } from "./change-guard.ts";
+import { openChangeLog } from "./change-log.ts";
 import { type SessionRow, type SessionStore, sessionColumns } from "./store.ts";
 
 type Columns = [
@@ -19,45 +21,53 @@ type Columns = [
   number,
 ];
 
-/** Rows kept at the most; about 1 KB each. */
-const cacheSize = 20_000;
+/** Rows kept at the most, the oldest leaving first. */
+const cacheSize = 16_384;
 
 /**
- * Looks sessions up in SQLite through a cache that `PRAGMA data_version` guards: the number changes whenever another
- * connection, of this process or any other, commits. The pragma is read before the row, and `reader` must never
- * hold a read transaction, or a cached row could outlive its deletion.
+ * Looks sessions up in SQLite through a cache. Three rules keep it exact: the guard is asked before every answer, the
+ * guard is asked before the log and the log before the row, and `reader` never holds a read transaction, in which a
+ * row could outlive its deletion.
  */
-export function openSqliteSessions(reader: Database): SessionStore {
-  const version = reader.query<{ data_version: number }, []>("PRAGMA data_version");
+export function openSqliteSessions(path: string, reader: Database): SessionStore {
+  const guard = openChangeGuard(path, reader);
+  const log = openChangeLog(reader);
   const lookup = reader.query<unknown, [string]>(
     `SELECT ${sessionColumns} FROM session s JOIN user u ON u.id = s.user_id WHERE s.token = ?`,
   );
   const rows = new Map<string, SessionRow>();
-  let seen = -1;
+  let isBehind = true;
+  const catchUp = () => {
+    const changed = log.read();
+    if (changed === null) rows.clear();
+    else for (const token of changed) rows.delete(token);
+    isBehind = false;
+  };
+  const fetchRow = (token: string): SessionRow | null => {
+    const columns = lookup.values(token)[0] as Columns | undefined;
+    if (columns === undefined) return null;
+    const row = sessionRow(columns);
+    if (rows.size >= cacheSize) rows.delete(rows.keys().next().value ?? "");
+    rows.set(token, row);
+    return row;
+  };
   return {
+    keepsRows: true,
     find(token) {
       try {
-        const current = version.get()?.data_version ?? -1;
-        if (current !== seen) {
-          rows.clear();
-          seen = current;
-        }
-        const cached = rows.get(token);
-        if (cached !== undefined) return cached;
-        const columns = lookup.values(token)[0] as Columns | undefined;
-        if (columns === undefined) return null;
-        const row = sessionRow(columns);
-        if (rows.size >= cacheSize) rows.delete(rows.keys().next().value ?? "");
-        rows.set(token, row);
-        return row;
+        if (guard.changed()) isBehind = true;
+        if (isBehind) catchUp();
+        return rows.get(token) ?? fetchRow(token);
       } catch (cause) {
         throw storeUnavailable(cause);
       }
     },
     async close() {
       rows.clear();
-      version.finalize();
+      log.close();
       lookup.finalize();
+      reader.close();
+      guard.close();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { readCookie, verifySignedToken } from "./cookie.ts";
+import { plainCookie, type ReadToken, rawCookie } from "./cookie.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
 /** Why a request has no live session. `SESSION_EXPIRED`: the signature is good, the row is gone or too old. */
@@ -7,8 +7,7 @@ export type Verification = { readonly session: SessionRow } | { readonly refusal
 
 export interface VerifierDeps {
   readonly sessions: SessionStore;
-  /** The first signs, all verify. */
-  readonly secrets: readonly string[];
+  readonly readToken: ReadToken;
   readonly cookieName: string;
   readonly bearer: "off" | "signed";
   readonly sessionMaxAgeSeconds: number;
@@ -36,35 +35,25 @@ export function createVerifier(deps: VerifierDeps): Verify {
       ? { session: row }
       : { refusal: "SESSION_EXPIRED" };
   return (cookie, authorization) => {
-    const credential = presented(deps, cookie, authorization);
-    if (credential === undefined) return { refusal: "NO_CREDENTIALS" };
-    const signed = verifySignedToken(credential, deps.secrets);
-    if (signed === null) return { refusal: "INVALID_SESSION" };
-    const found = deps.sessions.find(signed.token);
+    const bearer = deps.bearer === "signed" ? bearerToken(authorization) : undefined;
+    // A bearer value whose signature verifies wins, else the cookie.
+    let token = bearer === undefined ? null : deps.readToken(bearer);
+    if (token === null) {
+      const raw =
+        cookie === null
+          ? undefined
+          : (plainCookie(cookie, deps.cookieName) ?? rawCookie(cookie, deps.cookieName));
+      if (raw === undefined || raw === "")
+        return { refusal: bearer === undefined ? "NO_CREDENTIALS" : "INVALID_SESSION" };
+      token = deps.readToken(raw);
+      if (token === null) return { refusal: "INVALID_SESSION" };
+    }
+    const found = deps.sessions.find(token);
     return found instanceof Promise ? found.then(judge) : judge(found);
   };
 }
 
-/** The signed value to check: a bearer one whose signature verifies, where those are on, else the cookie's. */
-function presented(
-  deps: VerifierDeps,
-  cookie: string | null,
-  authorization: string | null,
-): string | undefined {
-  const bearer = deps.bearer === "signed" ? bearerToken(authorization) : undefined;
-  if (bearer !== undefined && verifySignedToken(bearer, deps.secrets) !== null) return bearer;
-  const value = cookie === null ? undefined : readCookie(cookie, deps.cookieName);
-  return value || bearer;
-}
-
-/** The credential of `Authorization: Bearer …`, percent-decoded. RFC 6750 §2.1. */
+/** The credential of `Authorization: Bearer …`, RFC 6750 §2.1: the session cookie's value, percent-encoded or not. */
 function bearerToken(authorization: string | null): string | undefined {
-  const match = authorization === null ? null : /^bearer +(\S+) *$/i.exec(authorization);
-  const value = match?.[1];
-  if (value === undefined) return undefined;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
+  return authorization === null ? undefined : /^bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
