@@ -64,7 +64,7 @@ describe("takeEnvironment", () => {
       env: { ...process.env, BETTER_AUTH_SECRET: "canary", NODE_ENV: "development" },
       stdout: "pipe",
     });
-    expect(JSON.parse(await child.stdout.text())).toEqual({
+    expect(JSON.parse(await new Response(child.stdout).text())).toEqual({
       before: "canary",
       taken: "canary",
       after: null,
