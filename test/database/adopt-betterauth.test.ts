@@ -1,5 +1,5 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SQL } from "bun";
 import { betterAuth } from "better-auth";
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
@@ -9,7 +9,10 @@ import * as pg from "drizzle-orm/pg-core";
 import * as sqlite from "drizzle-orm/sqlite-core";
 import * as ownServer from "../../src/database/schema.postgres.ts";
 import * as ownFile from "../../src/database/schema.sqlite.ts";
-import { type Difference, type LegacyDatabase, openLegacy } from "./adopt-fixtures.ts";
+import { type Difference, type LegacyDatabase, openLegacy, tagsAfterAdoption } from "./adopt-fixtures.ts";
+
+// The first test starts PostgreSQL.
+setDefaultTimeout(30_000);
 
 // Services as BetterAuth's documentation had them written: naive timestamps on PostgreSQL, seconds on SQLite.
 const naive = (name: string) => pg.timestamp(name).notNull();
@@ -183,7 +186,7 @@ describe.each(["sqlite", "postgres"] as const)(
       });
       if (before === null) throw new Error("no session");
 
-      expect(await taken.migrate()).toEqual(["0001_indexes"]);
+      expect(await taken.migrate()).toEqual(tagsAfterAdoption);
 
       const store = taken.open();
       const found = await store.sessions.find(before.session.token);

@@ -3,11 +3,16 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseConfig } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
+import { migrations } from "../../src/database/migrations.ts";
 import { openDatabase } from "../../src/database/open.ts";
 import { migrateServer, migrateSqliteFile } from "../../src/database/prepare.ts";
 import { CommandError } from "../../src/errors.ts";
 import { type Dialect, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { fileContent, serverContent } from "./adopt-structure.ts";
+
+/** What a fresh database gets, and what one whose tables were adopted gets. */
+export const everyTag: readonly string[] = migrations.sqlite.map(({ tag }) => tag);
+export const tagsAfterAdoption: readonly string[] = everyTag.slice(1);
 
 export const tables = ["user", "session", "account", "verification"] as const;
 export type Table = (typeof tables)[number];

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   type Difference,
   isSqlite,
@@ -8,6 +8,9 @@ import {
   session,
   verification,
 } from "./adopt-fixtures.ts";
+
+// The first test starts PostgreSQL.
+setDefaultTimeout(30_000);
 
 const opened: LegacyDatabase[] = [];
 afterEach(async () => {

@@ -1,13 +1,17 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SQL } from "bun";
+import { migrations } from "../../src/database/migrations.ts";
 import { readSchemaStatus } from "../../src/database/prepare.ts";
 import { sqliteSchemaStatus } from "../../src/database/sqlite-file.ts";
 import { dialects } from "../support/databases.ts";
-import { type LegacyDatabase, openEmpty, openLegacy } from "./adopt-fixtures.ts";
+import { everyTag, type LegacyDatabase, openEmpty, openLegacy, tagsAfterAdoption } from "./adopt-fixtures.ts";
 import { structure } from "./adopt-structure.ts";
+
+// The first test starts PostgreSQL.
+setDefaultTimeout(30_000);
 
 const opened: LegacyDatabase[] = [];
 const track = async (opening: Promise<LegacyDatabase>) => {
@@ -19,7 +23,6 @@ afterEach(async () => {
   for (const database of opened.splice(0)) await database.close();
 });
 
-const everyTag = ["0000_init", "0001_indexes"];
 const status = async (database: LegacyDatabase) => {
   // The server's own connections would put the file into WAL mode.
   if (database.config.driver === "sqlite") return await sqliteSchemaStatus(database.config.path);
@@ -39,7 +42,7 @@ describe.each(dialects)("migrations on %s", (dialect) => {
     return database;
   };
   const newer = (minReader: number) =>
-    `INSERT INTO latchkey_migration (tag, hash, min_reader, applied_at) VALUES ('0002_newer', 'x', ${minReader}, 1)`;
+    `INSERT INTO latchkey_migration (tag, hash, min_reader, applied_at) VALUES ('9999_newer', 'x', ${minReader}, 1)`;
 
   test("make a fresh database once and say when", async () => {
     const database = await empty();
@@ -50,7 +53,9 @@ describe.each(dialects)("migrations on %s", (dialect) => {
     const rows = await database.query(
       "SELECT tag, hash, min_reader, applied_at FROM latchkey_migration ORDER BY tag",
     );
-    expect(rows.map(({ tag, min_reader }) => [tag, min_reader])).toEqual(everyTag.map((tag) => [tag, 1]));
+    expect(rows.map(({ tag, min_reader }) => [tag, min_reader])).toEqual(
+      migrations.sqlite.map(({ tag, minReader }) => [tag, minReader]),
+    );
     for (const row of rows) {
       expect(row["hash"]).toMatch(/^[0-9a-f]{64}$/);
       expect(Math.abs(Number(row["applied_at"]) - Date.now())).toBeLessThan(60_000);
@@ -65,7 +70,7 @@ describe.each(dialects)("migrations on %s", (dialect) => {
     await database.query("DROP INDEX account_provider_account_uidx");
     await database.query("DELETE FROM latchkey_migration WHERE tag = '0001_indexes'");
     expect(await status(database)).toEqual({
-      applied: ["0000_init"],
+      applied: everyTag.filter((tag) => tag !== "0001_indexes"),
       pending: ["0001_indexes"],
       unknown: [],
     });
@@ -85,16 +90,16 @@ describe.each(dialects)("migrations on %s", (dialect) => {
 
   test("of a newer latchkey are passed over where it lets this one work", async () => {
     const database = await migrated();
-    await database.query(newer(2));
+    await database.query(newer(everyTag.length));
     expect(await database.migrate()).toEqual([]);
-    expect(await status(database)).toEqual({ applied: everyTag, pending: [], unknown: ["0002_newer"] });
+    expect(await status(database)).toEqual({ applied: everyTag, pending: [], unknown: ["9999_newer"] });
   });
 
   test("of a newer latchkey that does not let this one work are refused", async () => {
     const database = await migrated();
-    await database.query(newer(3));
+    await database.query(newer(everyTag.length + 1));
     const before = await database.content();
-    expect(await database.refusal()).toContain("migrated by a newer latchkey (0002_newer)");
+    expect(await database.refusal()).toContain("migrated by a newer latchkey (9999_newer)");
     expect(await database.content()).toEqual(before as object);
     await expect(status(database)).rejects.toThrow("newer latchkey");
   });
@@ -117,7 +122,7 @@ describe.each(dialects)("migrations on %s", (dialect) => {
 describe.each(["sqlite", "postgres"] as const)("three starts at once on %s", (dialect) => {
   test.each([
     ["a fresh database", openEmpty, everyTag],
-    ["another service's database", openLegacy, ["0001_indexes"]],
+    ["another service's database", openLegacy, tagsAfterAdoption],
   ] as const)(
     "all succeed on %s, 20 times over, and one does the work",
     async (_, open, expected) => {
@@ -150,21 +155,24 @@ describe("a SQLite file", () => {
         Bun.spawn([process.execPath, "-e", script], { stdin: "pipe", stdout: "pipe", stderr: "inherit" }),
       );
       const answers = processes.map((child) => lines(child.stdout));
-      for (let round = 0; round < 20; round += 1) {
-        const database = await (legacy ? openLegacy : openEmpty)("sqlite");
-        if (!legacy) rmSync(pathOf(database));
-        for (const child of processes) {
-          child.stdin.write(`${pathOf(database)}\n`);
-          void child.stdin.flush();
+      try {
+        for (let round = 0; round < 20; round += 1) {
+          const database = await (legacy ? openLegacy : openEmpty)("sqlite");
+          if (!legacy) rmSync(pathOf(database));
+          for (const child of processes) {
+            child.stdin.write(`${pathOf(database)}\n`);
+            void child.stdin.flush();
+          }
+          const applied = await Promise.all(answers.map(async (answer) => (await answer.next()).value));
+          const work = JSON.stringify(legacy ? tagsAfterAdoption : everyTag);
+          expect(applied.toSorted()).toEqual([work, "[]", "[]"].toSorted());
+          expect(readdirSync(dirname(pathOf(database)))).toEqual(["latchkey.db"]);
+          await database.close();
         }
-        const applied = await Promise.all(answers.map(async (answer) => (await answer.next()).value));
-        const work = JSON.stringify(legacy ? ["0001_indexes"] : everyTag);
-        expect(applied.toSorted()).toEqual([work, "[]", "[]"].toSorted());
-        expect(readdirSync(dirname(pathOf(database)))).toEqual(["latchkey.db"]);
-        await database.close();
+      } finally {
+        for (const child of processes) child.kill();
+        await Promise.all(processes.map((child) => child.exited));
       }
-      for (const child of processes) child.kill();
-      await Promise.all(processes.map((child) => child.exited));
     },
     60_000,
   );
@@ -185,7 +193,7 @@ describe("a SQLite file", () => {
     await Bun.sleep(50);
     other.run("COMMIT");
     other.close();
-    expect(await migration).toEqual(["0001_indexes"]);
+    expect(await migration).toEqual(tagsAfterAdoption);
   });
 
   test.each([

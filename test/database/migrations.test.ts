@@ -60,7 +60,7 @@ describe.each([
       const text = readFileSync(join(folderOf(dialect), `${tag}.sql`));
       expect(hash).toBe(new Bun.CryptoHasher("sha256").update(text).digest("hex"));
       expect(statements.length).toBe(text.toString().split("--> statement-breakpoint").length);
-      for (const statement of statements) expect(statement).toMatch(/^(CREATE|ALTER|DROP) [^]*;$/);
+      for (const statement of statements) expect(statement).toMatch(/^(?![^]*breakpoint)[^]+;$/);
     }
   });
 
