@@ -40,6 +40,7 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     version: deps.version,
     log: deps.log,
     keepsRows: database.sessions.keepsRows,
+    now: deps.now,
     ...createSessions(deps, database, secrets),
     health: createHealth({
       version: deps.version,

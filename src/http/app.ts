@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import type { Verify } from "../session/verify.ts";
-import { createAuthCall, createAuthRoute, type RequestFacts } from "./auth.ts";
+import { type CallAuth, createAuthCall, createAuthRoute, type RequestFacts } from "./auth.ts";
 import { type ClientAddresses, createClientAddresses } from "./client-address.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./error-response.ts";
 import { createRequestIds, dropCors, dropUngrantedCors, isRequestId, securityHeaders } from "./headers.ts";
@@ -14,7 +14,8 @@ import { live } from "./health.ts";
 import { type AnswerHot, createHotRoutes } from "./hot.ts";
 import { createHostMemory, isHost } from "./host.ts";
 import { requireAllowedOrigin } from "./origins.ts";
-import { canonicalPath, routes } from "./routes.ts";
+import { createPages, type Pages } from "./pages.ts";
+import { canonicalPath, isPage, methodsOf } from "./routes.ts";
 import { sessionAlias } from "./session.ts";
 import { type AnswerVerify, createVerifyAnswer, verifyVary } from "./verify.ts";
 
@@ -28,6 +29,8 @@ export interface AppDeps {
   /** Whether the store keeps a session's row until it changes. */
   readonly keepsRows: boolean;
   readonly health: () => Promise<Response>;
+  /** The clock, in ms since the epoch. */
+  readonly now: () => number;
 }
 
 /** Answers a request whose peer, an address without a port, the server names. */
@@ -48,11 +51,13 @@ export function createApp(deps: AppDeps): App {
   const facts = new WeakMap<Request, RequestFacts>();
   const factsOf = (request: Request): RequestFacts =>
     facts.get(request) ?? { requestId: "", clientAddress: "0.0.0.0" };
+  const call = createAuthCall({ handle: deps.handleAuth, log });
+  const pages = createPages({ config, log, call, readSession: deps.readSession, now: deps.now });
   const fail = (request: Request, error: unknown): Response => {
     const shown = publicError(error);
     const { requestId } = factsOf(request);
     if (shown.status >= 500) log.error({ requestId, code: shown.code, cause: shown.cause }, "request failed");
-    return errorResponse(shown);
+    return isPage(pathOf(request)) ? pages.failure(request, shown, requestId) : errorResponse(shown);
   };
   const fixedHeaders = securityHeaders(config.baseUrl.startsWith("https:"));
   const answerVerify = createVerifyAnswer({
@@ -62,7 +67,7 @@ export function createApp(deps: AppDeps): App {
     fixedHeaders,
     onFailure: (cause) => log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
   });
-  const app = routed(deps, allowed, factsOf, fail, answerVerify);
+  const app = routed({ ...deps, call, pages }, allowed, factsOf, fail, answerVerify);
   const finish = createFinish(config.baseUrl.startsWith("https:"));
 
   const respond: Respond = async (request, peer) => {
@@ -88,14 +93,14 @@ export function createApp(deps: AppDeps): App {
 }
 
 function routed(
-  deps: AppDeps,
+  deps: AppDeps & { readonly call: CallAuth; readonly pages: Pages },
   allowed: ReadonlySet<string>,
   factsOf: (request: Request) => RequestFacts,
   fail: (request: Request, error: unknown) => Response,
   answerVerify: AnswerVerify,
 ) {
-  const { handleAuth, log, version } = deps;
-  const auth = createAuthRoute(createAuthCall({ handle: handleAuth, log }), deps.readSession);
+  const { pages, version } = deps;
+  const auth = createAuthRoute(deps.call, deps.readSession);
   return new Elysia({ normalize: false })
     .onError(({ error, code, request }) => fail(request, code === "NOT_FOUND" ? notFound() : error))
     .use(
@@ -119,7 +124,8 @@ function routed(
       "/api/auth/*",
       ({ request }) => auth(request, pathOf(request).slice("/api/auth".length), factsOf(request)),
       { parse: "none" },
-    );
+    )
+    .all("/*", ({ request }) => pages.respond(request, factsOf(request)), { parse: "none" });
 }
 
 /** @throws AppError for what is refused before any route: 400, 403, 404 and 405. */
@@ -127,7 +133,7 @@ function requireAcceptable(request: Request, allowed: ReadonlySet<string>): void
   if (!isHost(request.headers.get("host"))) {
     throw new AppError(400, "INVALID_HOST", "The Host header is missing or not valid.");
   }
-  const methods = routes.get(pathOf(request));
+  const methods = methodsOf(pathOf(request));
   if (request.method === "OPTIONS") return;
   if (request.method === "TRACE" || request.method === "CONNECT")
     throw methodNotAllowed((methods ?? ["GET"]).join(", "));
@@ -156,14 +162,13 @@ function createFinish(https: boolean): (request: Request, response: Response, re
   return (request, response, requestId) => {
     const { headers } = response;
     headers.set("X-Request-Id", requestId);
-    for (const [name, value] of fixed) headers.set(name, value);
-    if (pathOf(request) === "/api/auth/verify") {
-      dropCors(headers);
-      headers.set("Vary", verifyVary);
-    } else {
-      dropUngrantedCors(headers);
-      headers.set("Vary", "Origin");
-    }
+    const path = pathOf(request);
+    // Pages bring a policy of their own.
+    for (const [name, value] of fixed)
+      if (name !== "Content-Security-Policy" || !headers.has(name)) headers.set(name, value);
+    if (path === "/api/auth/verify" || isPage(path)) dropCors(headers);
+    else dropUngrantedCors(headers);
+    headers.set("Vary", path === "/api/auth/verify" ? verifyVary : "Origin");
     return response;
   };
 }

@@ -78,7 +78,9 @@ export function createAuthRoute(call: CallAuth, readSession: ReadSession): AuthR
       if (body !== null) return sessionResponse(body);
     }
     const body = method === "POST" ? await readBody(request) : undefined;
-    return call({ path, search: checkedSearch(new URL(request.url)), headers: request.headers, body }, facts);
+    const url = new URL(request.url);
+    requireUniqueParameters(url);
+    return call({ path, search: url.search, headers: request.headers, body }, facts);
   };
 }
 
@@ -89,13 +91,12 @@ export function sessionResponse(body: string): Response {
   });
 }
 
-/** The query, unless a parameter stands in it twice. */
-function checkedSearch(url: URL): string {
+/** @throws AppError 400 when a parameter stands twice in the query. */
+export function requireUniqueParameters(url: URL): void {
   const names = [...url.searchParams.keys()];
   if (new Set(names).size < names.length) {
     throw new AppError(400, "REPEATED_PARAMETER", "A parameter is given twice.");
   }
-  return url.search;
 }
 
 async function errorCodeOf(response: Response): Promise<string | undefined> {
