@@ -74,7 +74,11 @@ async function runBun(args: readonly string[], cwd: string): Promise<void> {
     stderr: "pipe",
   });
   watchProcess(child.pid, "TERM");
-  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
   forgetProcess(child.pid);
   if (code !== 0)
     throw new Error(`examples/docusaurus: bun ${args.join(" ")} failed (${code}):\n${stdout}${stderr}`);

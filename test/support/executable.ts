@@ -62,7 +62,11 @@ export const buildExecutable: () => Promise<string> = once(async () => {
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr] = await Promise.all([build.stdout.text(), build.stderr.text(), build.exited]);
+  const [stdout, stderr] = await Promise.all([
+    new Response(build.stdout).text(),
+    new Response(build.stderr).text(),
+    build.exited,
+  ]);
   if (build.exitCode !== 0) throw new Error(`bun run build failed (${build.exitCode}):\n${stdout}${stderr}`);
   return join(projectDirectory, "dist", "latchkey");
 });

@@ -40,7 +40,11 @@ export async function createCluster(): Promise<Cluster> {
     { ...asServerUser(directory), stdout: "pipe", stderr: "pipe" },
   );
   watchProcess(initdb.pid, "KILL");
-  const [stdout, stderr] = await Promise.all([initdb.stdout.text(), initdb.stderr.text(), initdb.exited]);
+  const [stdout, stderr] = await Promise.all([
+    new Response(initdb.stdout).text(),
+    new Response(initdb.stderr).text(),
+    initdb.exited,
+  ]);
   forgetProcess(initdb.pid);
   if (initdb.exitCode !== 0) throw new Error(`initdb failed (${initdb.exitCode}):\n${stdout}${stderr}`);
   return { binaries, directory, dataDirectory, password };

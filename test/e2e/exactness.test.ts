@@ -1,0 +1,112 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { catchStale, secret } from "../support/staleness.ts";
+
+setDefaultTimeout(600_000);
+
+const interleavings = Number(process.env["LATCHKEY_TEST_INTERLEAVINGS"] ?? 10_000);
+
+/** Two executables on one database. */
+async function openPair(database: TestDatabase) {
+  const env = { ...database.env, BETTER_AUTH_SECRET: secret };
+  const [writer, reader] = [await spawnLatchkey({ env }), await spawnLatchkey({ env })];
+  return { env, writer, reader };
+}
+
+describe.each(dialects)("what one process changed, the other never shows as it was, on %s", (dialect) => {
+  test(`${interleavings} interleavings, with checkpoints, VACUUM and kills of the writer`, async () => {
+    const database = await openTestDatabase(dialect);
+    const pair = await openPair(database);
+    let writer: RunningLatchkey = pair.writer;
+    let running = true;
+    let kills = 0;
+    const disturb = async () => {
+      while (running) {
+        await Bun.sleep(1_000);
+        if (dialect === "sqlite") maintain(database.url.slice("file:".length), kills);
+        else await database.query(kills % 5 === 4 ? "VACUUM FULL session" : "CHECKPOINT").catch(() => {});
+        if (!running) return;
+        const killed = writer;
+        writer = await spawnLatchkey({ env: pair.env });
+        await killed.kill();
+        kills += 1;
+      }
+    };
+    const disturbing = disturb();
+    const report = await catchStale({
+      database,
+      writer: () => writer.url,
+      reader: pair.reader.url,
+      count: interleavings,
+      pipelined: dialect === "sqlite",
+      prefix: "e",
+    });
+    running = false;
+    await disturbing;
+    console.log(`${dialect}: ${JSON.stringify({ ...report, stale: report.stale.length, kills })}`);
+    expect(report.stale).toEqual([]);
+    expect(report.checked + report.unanswered).toBe(interleavings);
+    expect(report.unanswered + report.unavailable).toBeLessThan(interleavings / 20);
+    expect(kills).toBeGreaterThan(3);
+    await Promise.all([writer.stop(), pair.reader.stop()]);
+    await database.close();
+  });
+});
+
+test("the same test catches a cache that is 100 ms old", async () => {
+  const database = await openTestDatabase("sqlite");
+  const { writer, reader } = await openPair(database);
+  const cache = new Map<
+    string,
+    { readonly at: number; readonly answer: Promise<{ body: string; status: number }> }
+  >();
+  const proxy = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const { pathname } = new URL(request.url);
+      const cookie = request.headers.get("cookie") ?? "";
+      const key = `${pathname} ${cookie}`;
+      let entry = cache.get(key);
+      if (entry === undefined || performance.now() - entry.at > 100) {
+        const answer = fetch(reader.url + pathname, { headers: { cookie } }).then(async (response) => ({
+          body: await response.text(),
+          status: response.status,
+        }));
+        entry = { at: performance.now(), answer };
+        cache.set(key, entry);
+      }
+      const { body, status } = await entry.answer;
+      return new Response(body, { status });
+    },
+  });
+  const report = await catchStale({
+    database,
+    writer: () => writer.url,
+    reader: `http://127.0.0.1:${proxy.port}`,
+    count: 200,
+    pipelined: false,
+    prefix: "n",
+  });
+  expect(report.stale.length).toBeGreaterThan(20);
+  await proxy.stop(true);
+  await Promise.all([writer.stop(), reader.stop()]);
+  await database.close();
+});
+
+/** What an operator or a backup does to the file from outside. */
+function maintain(path: string, round: number): void {
+  const outside = new Database(path, { readwrite: true, create: false });
+  try {
+    outside.run("PRAGMA busy_timeout = 1000");
+    outside.run(
+      round % 5 === 4 ? "VACUUM" : `PRAGMA wal_checkpoint(${round % 2 === 0 ? "TRUNCATE" : "RESTART"})`,
+    );
+  } catch {
+    // Busy: the next round will do.
+  } finally {
+    outside.close();
+  }
+}

@@ -1,0 +1,71 @@
+import { createApp } from "../../src/http/app.ts";
+import type { AuthRequest } from "../../src/auth/handle.ts";
+import { openLog } from "../../src/log.ts";
+import { load } from "../config/load.ts";
+
+/** Ann's sessions, as the API lists them. */
+export interface ScriptedSession {
+  readonly id: string;
+  readonly userAgent: string;
+  readonly ipAddress: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface Script {
+  /** Default: BetterAuth's 200 `{}`. */
+  readonly answer?: (request: AuthRequest) => Response | Promise<Response>;
+  readonly sessions?: readonly ScriptedSession[];
+  readonly user?: { readonly name: string; readonly email: string };
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The clock of the scripted pages. */
+export const scriptedNow = Date.parse("2025-11-21T09:30:00.000Z");
+
+/** Any cookie of this name is Ann's session. */
+export const scriptedCookie = "better-auth.session_token=ann";
+
+export const macFirefox =
+  "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+const here: ScriptedSession = {
+  id: "here",
+  userAgent: macFirefox,
+  ipAddress: "203.0.113.24",
+  createdAt: "2025-11-18T08:02:11.000Z",
+  updatedAt: "2025-11-21T07:50:02.000Z",
+};
+
+/**
+ * The whole application over an authentication that is a script: for states that are hard to bring about, such as a
+ * rate limit. @returns what answers a request from 127.0.0.1.
+ */
+export function createScriptedPages(script: Script = {}): (request: Request) => Promise<Response> {
+  const { config } = load({ BETTER_AUTH_URL: "http://localhost:3001", ...script.env });
+  const user = script.user ?? { name: "Ann Example", email: "ann@example.com" };
+  const sessions = script.sessions ?? [here];
+  const app = createApp({
+    config,
+    version: "0.0.0",
+    log: openLog({ level: "silent", format: "json" }),
+    handleAuth: async (request) => ({ response: await answerOf(script, request, sessions), seen: {} }),
+    verify: () => ({ refusal: "NO_CREDENTIALS" }),
+    readSession: (cookie) =>
+      cookie?.includes("session_token=ann") === true ? JSON.stringify({ user, session: sessions[0] }) : null,
+    keepsRows: false,
+    health: async () => new Response(),
+    now: () => scriptedNow,
+  });
+  return (request) => app.respond(request, "127.0.0.1");
+}
+
+async function answerOf(
+  script: Script,
+  request: AuthRequest,
+  sessions: readonly ScriptedSession[],
+): Promise<Response> {
+  if (request.path === "/get-session") return Response.json(null);
+  if (request.path === "/list-sessions") return Response.json(sessions);
+  return (await script.answer?.(request)) ?? Response.json({});
+}

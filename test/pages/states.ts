@@ -1,0 +1,195 @@
+import type { BrowserContext, Page } from "playwright-core";
+import { AppError } from "../../src/errors.ts";
+import {
+  createScriptedPages,
+  macFirefox,
+  type Script,
+  scriptedCookie,
+  type ScriptedSession,
+} from "./scripted-pages.ts";
+
+/** One thing that a page can look like, and how a visitor gets there. */
+export interface PageState {
+  readonly name: string;
+  readonly script?: Script;
+  readonly path: string;
+  readonly signedIn?: boolean;
+  readonly act?: (page: Page) => Promise<void>;
+}
+
+const refusal = (status: number, code: string, headers: Record<string, string> = {}) => ({
+  answer: () => Response.json({ code, message: "" }, { status, headers }),
+});
+const outage: Script = {
+  answer: () => {
+    throw new AppError(503, "STORE_UNAVAILABLE", "", { headers: { "Retry-After": "1" } });
+  },
+};
+
+const sessions: readonly ScriptedSession[] = [
+  {
+    id: "here",
+    userAgent: macFirefox,
+    ipAddress: "203.0.113.24",
+    createdAt: "2025-11-18T08:02:11.000Z",
+    updatedAt: "2025-11-21T07:50:02.000Z",
+  },
+  {
+    id: "phone",
+    userAgent:
+      "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+    ipAddress: "2001:db8:4e0::9:c31a",
+    createdAt: "2025-11-02T17:45:00.000Z",
+    updatedAt: "2025-11-20T21:14:00.000Z",
+  },
+  {
+    id: "office",
+    userAgent:
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0",
+    ipAddress: "198.51.100.77",
+    createdAt: "2025-10-27T10:11:00.000Z",
+    updatedAt: "2025-11-07T16:02:00.000Z",
+  },
+];
+
+async function submit(page: Page, fields: Readonly<Record<string, string>>, button: string): Promise<void> {
+  for (const [label, value] of Object.entries(fields))
+    await page.getByLabel(label, { exact: true }).fill(value);
+  await Promise.all([
+    page.waitForLoadState("load"),
+    page.getByRole("button", { name: button, exact: true }).click(),
+  ]);
+  await page.waitForLoadState("networkidle");
+}
+
+const signIn = (page: Page) =>
+  submit(page, { Email: "ann@example.com", Password: "correct horse" }, "Sign in");
+const signUp = (page: Page) =>
+  submit(
+    page,
+    { Name: "Ann Example", Email: "ann@example.com", Password: "correct horse" },
+    "Create account",
+  );
+const changePassword = (page: Page) =>
+  submit(page, { "Current password": "correct horse", "New password": "battery" }, "Change password");
+const deleteAccount = async (page: Page) => {
+  await page.getByText("Delete my account…").click();
+  await submit(page, { "Enter your password to confirm": "correct horse" }, "Delete my account");
+};
+
+const docs = "?callbackUrl=http%3A%2F%2Flocalhost%3A3000%2Fguide";
+const elsewhere = { BETTER_AUTH_TRUSTED_ORIGINS: "https://docs.example.com" };
+
+export const states: readonly PageState[] = [
+  { name: "sign-in", path: `/signin${docs}` },
+  { name: "sign-in-empty", path: "/signin", act: (page) => submit(page, {}, "Sign in") },
+  {
+    name: "sign-in-refused",
+    path: "/signin",
+    script: refusal(401, "INVALID_EMAIL_OR_PASSWORD"),
+    act: signIn,
+  },
+  {
+    name: "sign-in-limited",
+    path: "/signin",
+    script: refusal(429, "TOO_MANY_REQUESTS", { "Retry-After": "130" }),
+    act: signIn,
+  },
+  { name: "sign-in-outage", path: "/signin", script: outage, act: signIn },
+  {
+    name: "sign-in-revealed",
+    path: "/signin",
+    act: async (page) => {
+      await page.getByLabel("Password", { exact: true }).fill("correct horse");
+      await page.getByRole("button", { name: "Show password" }).click();
+    },
+  },
+  {
+    name: "sign-in-signed-out",
+    path: "/account",
+    signedIn: true,
+    act: (page) => submit(page, {}, "Sign out"),
+  },
+  { name: "sign-up", path: "/signup" },
+  { name: "sign-up-empty", path: "/signup", act: (page) => submit(page, {}, "Create account") },
+  {
+    name: "sign-up-taken",
+    path: "/signup",
+    script: refusal(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"),
+    act: signUp,
+  },
+  { name: "sign-up-closed", path: "/signup", script: { env: { LATCHKEY_SIGN_UP: "closed" } } },
+  { name: "signed-in", path: "/signin", signedIn: true, script: { env: elsewhere } },
+  { name: "sign-out", path: "/signout", signedIn: true, script: { env: elsewhere } },
+  {
+    name: "sign-out-outage",
+    path: "/signout",
+    signedIn: true,
+    script: outage,
+    act: (page) => submit(page, {}, "Sign out"),
+  },
+  { name: "account", path: "/account", signedIn: true, script: { sessions, env: elsewhere } },
+  { name: "account-one-device", path: "/account", signedIn: true },
+  {
+    name: "account-saved",
+    path: "/account",
+    signedIn: true,
+    script: { sessions },
+    act: (page) => submit(page, { Name: "Ann Other" }, "Save name"),
+  },
+  {
+    name: "account-password-refused",
+    path: "/account",
+    signedIn: true,
+    script: { sessions, ...refusal(400, "INVALID_PASSWORD") },
+    act: changePassword,
+  },
+  {
+    name: "account-password-limited",
+    path: "/account",
+    signedIn: true,
+    script: { sessions, ...refusal(429, "TOO_MANY_REQUESTS", { "Retry-After": "3600" }) },
+    act: changePassword,
+  },
+  {
+    name: "account-delete-refused",
+    path: "/account",
+    signedIn: true,
+    script: { sessions, ...refusal(400, "INVALID_PASSWORD") },
+    act: deleteAccount,
+  },
+  { name: "account-outage", path: "/account", signedIn: true, script: outage, act: changePassword },
+  { name: "not-found", path: "/account/nothing" },
+  { name: "twice", path: "/signin?callbackUrl=/a&callbackUrl=/b" },
+  {
+    name: "branded",
+    path: "/signup",
+    script: {
+      env: {
+        LATCHKEY_BRAND_NAME: "Kestrel Docs",
+        LATCHKEY_BRAND_ACCENT: "#0a7d5a",
+      },
+    },
+  },
+];
+
+/** Opens a state in a browser, from a server of its own. @returns what ends that server. */
+export async function openState(
+  context: BrowserContext,
+  page: Page,
+  state: PageState,
+): Promise<() => Promise<void>> {
+  let respond: (request: Request) => Promise<Response> = async () => new Response(null, { status: 503 });
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => respond(request) });
+  const origin = `http://localhost:${server.port}`;
+  respond = createScriptedPages({ ...state.script, env: { BETTER_AUTH_URL: origin, ...state.script?.env } });
+  await context.clearCookies();
+  if (state.signedIn === true) {
+    const [name = "", value = ""] = scriptedCookie.split("=");
+    await context.addCookies([{ name, value, url: origin }]);
+  }
+  await page.goto(origin + state.path);
+  await page.waitForLoadState("networkidle");
+  await state.act?.(page);
+  return () => server.stop(true);
+}
