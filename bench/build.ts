@@ -48,7 +48,11 @@ async function compile(program: Program, directory: string): Promise<string> {
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr] = await Promise.all([build.stdout.text(), build.stderr.text(), build.exited]);
+  const [stdout, stderr] = await Promise.all([
+    new Response(build.stdout).text(),
+    new Response(build.stderr).text(),
+    build.exited,
+  ]);
   if (build.exitCode !== 0) throw new Error(`building ${program} failed:\n${stdout}${stderr}`);
   return outfile;
 }

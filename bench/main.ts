@@ -1,17 +1,32 @@
 import { attempt, type Bench, type Workload } from "./bench.ts";
 import { createExecutables } from "./build.ts";
 import { startGenerator } from "./load/client.ts";
-import { planCores } from "./machine/cores.ts";
+import { pinOthers, planCores } from "./machine/cores.ts";
 import { machineFacts } from "./machine/facts.ts";
 import { type Options, parseOptions, scaleOf, usage } from "./options.ts";
 import { createResults } from "./report/results.ts";
 import { saveResults } from "./report/save.ts";
 import { renderReport } from "./report/table.ts";
 import { getSession } from "./workloads/get-session.ts";
+import { signIn } from "./workloads/sign-in.ts";
+import { flood } from "./workloads/flood.ts";
+import { memory } from "./workloads/memory.ts";
+import { tableSize } from "./workloads/table-size.ts";
+import { timing } from "./workloads/timing.ts";
 import { startUp } from "./workloads/start-up.ts";
-import { verify } from "./workloads/verify.ts";
+import { verify, verifyFar } from "./workloads/verify.ts";
 
-const workloads: readonly Workload[] = [startUp, verify, getSession];
+const workloads: readonly Workload[] = [
+  startUp,
+  verify,
+  verifyFar,
+  getSession,
+  signIn,
+  flood,
+  memory,
+  tableSize,
+  timing,
+];
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -34,6 +49,8 @@ async function measure(options: Options): Promise<number> {
   const startedAt = performance.now();
   const cores = planCores();
   const machine = machineFacts(cores);
+  // Relays and databases are children of this process, or run in it.
+  await pinOthers(process.pid, cores);
   const bench: Bench = {
     options,
     scale: scaleOf(options),
@@ -50,6 +67,6 @@ async function measure(options: Options): Promise<number> {
   }
   await bench.generator.close();
   const { results } = bench;
-  console.log(`\n${renderReport(results)}\n\n${saveResults(results, machine, options)}`);
+  console.log(`\n${renderReport(results)}\n\n${saveResults(results, machine, options).join("\n")}`);
   return results.failures.length === 0 ? 0 : 1;
 }

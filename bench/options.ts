@@ -20,7 +20,7 @@ export const usage = `Usage: bun run bench [--quick] [--only a,b] [--name result
 
   --quick       shorter and fewer runs: to try the bench, not the server
   --only a,b    only these workloads
-  --name NAME   write bench/results/NAME.json (default: full, or quick)`;
+  --name NAME   write bench/results/NAME.json (default: full, quick or partial)`;
 
 /** @throws with what is wrong; the caller shows it beside `usage`. */
 export function parseOptions(argv: readonly string[], workloads: readonly string[]): Options {
@@ -36,13 +36,13 @@ export function parseOptions(argv: readonly string[], workloads: readonly string
   const unknown = only?.filter((name) => !workloads.includes(name)) ?? [];
   if (unknown.length > 0)
     throw new Error(`no workload ${unknown.join(", ")}; there are ${workloads.join(", ")}`);
-  const name = values.name ?? (values.quick ? "quick" : "full");
+  const name = values.name ?? (values.quick ? "quick" : only === undefined ? "full" : "partial");
   if (!/^[\w.-]+$/.test(name)) throw new Error(`${name} is no file name`);
   return { quick: values.quick, only: only === undefined ? null : new Set(only), name };
 }
 
 export function scaleOf({ quick }: Options): Scale {
   return quick
-    ? { rounds: 2, warmUpMs: 100, measureMs: 300 }
+    ? { rounds: 2, warmUpMs: 100, measureMs: 400 }
     : { rounds: 5, warmUpMs: 300, measureMs: 1_000 };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { forgetProcess, watchProcess } from "../../test/support/reaper.ts";
 import { type Cores, pinned } from "../machine/cores.ts";
+import { linesOf } from "./lines.ts";
 import type { LoadResult, LoadSpec } from "./protocol.ts";
 
 /** A load generator in a process of its own, kept for many runs so that its code is warm. */
@@ -35,15 +36,4 @@ export function startGenerator(cores: Cores | null): Generator {
       forgetProcess(child.pid);
     },
   };
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts;
-  }
-  return undefined;
 }

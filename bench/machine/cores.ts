@@ -8,6 +8,10 @@ export interface Cores {
   readonly server: string;
   /** The other cores, as `taskset -c` reads them: load generator, database, relays, writers. */
   readonly others: string;
+  /** Both: for programs whose work is on several threads by design. */
+  readonly all: string;
+  /** How many `all` are. */
+  readonly count: number;
 }
 
 /** Pins where `taskset` is there and two cores are allowed; else the system's scheduler decides, for every target alike. */
@@ -22,11 +26,15 @@ export function planCores(): Cores | null {
     taskset,
     server: String(server),
     others: (apart.length > 0 ? apart : others).join(","),
+    all: allowed.join(","),
+    count: allowed.length,
   };
 }
 
+export type CoreSet = "server" | "others" | "all";
+
 /** The command as it has to be started to run on `cores`; unchanged where nothing is pinned. */
-export function pinned(command: readonly string[], cores: Cores | null, on: "server" | "others"): string[] {
+export function pinned(command: readonly string[], cores: Cores | null, on: CoreSet): string[] {
   return cores === null ? [...command] : [cores.taskset, "-c", cores[on], ...command];
 }
 

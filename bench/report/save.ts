@@ -2,13 +2,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MachineFacts } from "../machine/facts.ts";
 import type { Options } from "../options.ts";
+import { renderChart } from "./chart.ts";
 import { goals, judge } from "./goals.ts";
 import type { Results } from "./results.ts";
 
 const directory = join(import.meta.dir, "..", "results");
 
-/** Writes `bench/results/<name>.json`. @returns its path. */
-export function saveResults(results: Results, machine: MachineFacts, options: Options): string {
+/** Writes `bench/results/<name>.json`, and the chart as `<name>.svg`, the full one's as `chart.svg`. @returns their paths. */
+export function saveResults(results: Results, machine: MachineFacts, options: Options): string[] {
   const figures = results.figures.map((figure) => {
     const goal = goals[figure.id];
     return goal === undefined ? figure : { ...figure, ...goal, verdict: judge(figure.median, goal) };
@@ -26,7 +27,11 @@ export function saveResults(results: Results, machine: MachineFacts, options: Op
   mkdirSync(directory, { recursive: true });
   const path = join(directory, `${options.name}.json`);
   writeFileSync(path, `${JSON.stringify(saved, rounded, 1)}\n`);
-  return path;
+  const chart = renderChart(results.figures, machine);
+  if (chart === undefined) return [path];
+  const chartPath = join(directory, options.name === "full" ? "chart.svg" : `${options.name}.svg`);
+  writeFileSync(chartPath, chart);
+  return [path, chartPath];
 }
 
 /** Six digits are more than any measurement here holds. */

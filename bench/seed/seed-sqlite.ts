@@ -1,9 +1,8 @@
 import { Database } from "bun:sqlite";
-import { password, type Population, seededSession, seededUser } from "./sessions.ts";
+import { type Population, seededSession, seededUser } from "./sessions.ts";
 
 /** Fills a migrated, unused SQLite file. Users share one password hash: making one costs what a sign-in costs. */
-export async function seedSqlite(path: string, population: Population, hash?: string): Promise<void> {
-  const passwordHash = hash ?? (await argon2idHash());
+export function seedSqlite(path: string, population: Population, passwordHash: string): void {
   const database = new Database(path, { readwrite: true, create: false });
   try {
     // What is lost in a crash is seeded again.
@@ -13,11 +12,6 @@ export async function seedSqlite(path: string, population: Population, hash?: st
   } finally {
     database.close();
   }
-}
-
-/** With latchkey's own parameters. */
-export function argon2idHash(): Promise<string> {
-  return Bun.password.hash(password, { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 });
 }
 
 function insertAll(database: Database, population: Population, passwordHash: string): void {

@@ -1,13 +1,13 @@
 import type { Executables } from "../build.ts";
-import type { Cores } from "../machine/cores.ts";
+import type { CoreSet, Cores } from "../machine/cores.ts";
 import type { SeededDatabase } from "./databases.ts";
 import { startTarget, type Target } from "./target.ts";
 
 export interface LatchkeyOptions {
   readonly executables: Executables;
   readonly database: Pick<SeededDatabase, "driver" | "env">;
-  /** Null leaves it to the scheduler. */
   readonly cores: Cores | null;
+  readonly on?: CoreSet;
   /** On top of the defaults. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -17,6 +17,7 @@ export async function startLatchkey({
   executables,
   database,
   cores,
+  on = "server",
   env = {},
 }: LatchkeyOptions): Promise<Target> {
   return await startTarget({
@@ -24,5 +25,6 @@ export async function startLatchkey({
     executable: await executables("latchkey"),
     env: { ...database.env, PORT: "0", ...env },
     cores,
+    on,
   });
 }

@@ -1,5 +1,5 @@
 import { type RunningLatchkey, spawnLatchkey } from "../../test/support/executable.ts";
-import { type Cores, pinned } from "../machine/cores.ts";
+import { type CoreSet, type Cores, pinned } from "../machine/cores.ts";
 
 /** A server under measurement. */
 export interface Target {
@@ -15,8 +15,9 @@ export interface TargetOptions {
   readonly args?: readonly string[];
   /** The environment, whole. */
   readonly env: Readonly<Record<string, string>>;
-  /** The server's core; null leaves it to the scheduler. */
   readonly cores: Cores | null;
+  /** Default: the one core of a server. */
+  readonly on?: CoreSet;
 }
 
 /** Starts a compiled program and waits for its line `{"event":"listening","url":…}`. */
@@ -26,8 +27,9 @@ export async function startTarget({
   args = [],
   env,
   cores,
+  on = "server",
 }: TargetOptions): Promise<Target> {
-  const [program = executable, ...rest] = pinned([executable, ...args], cores, "server");
+  const [program = executable, ...rest] = pinned([executable, ...args], cores, on);
   const running = await spawnLatchkey({ executable: program, args: rest, env });
   return { name, url: running.url, pid: running.pid, stop: () => stopServer(running) };
 }

@@ -1,52 +1,52 @@
-import { type Bench, type Workload, withOpened } from "../bench.ts";
-import { writeRequests } from "../load/requests.ts";
+import { type Bench, withOpened, type Workload } from "../bench.ts";
+import { type RequestSet, writeRequests } from "../load/requests.ts";
 import { addRatio } from "../report/results.ts";
 import { sessionRequests } from "../seed/sessions.ts";
-import { startBare } from "../targets/bare.ts";
-import { openSqlite } from "../targets/databases.ts";
+import { ask, startBare } from "../targets/bare.ts";
+import { openPostgres, openSqlite, type SeededDatabase } from "../targets/databases.ts";
 import { startLatchkey } from "../targets/latchkey.ts";
 import { startStock } from "../targets/stock.ts";
-import { interleave, type RequestSet } from "./interleave.ts";
+import type { Target } from "../targets/target.ts";
+import { interleave, loadRunners } from "./interleave.ts";
 
 const path = "/api/auth/get-session";
-const sessions = 10_000;
+const population = { users: 10_000, sessions: 10_000 };
 const connections = 64;
 
-/** get-session in rotation on SQLite: latchkey, a bare server and stock BetterAuth, the last on the same file. */
+/** get-session in rotation: latchkey, a bare server and stock BetterAuth, the last on latchkey's database. */
 export const getSession: Workload = {
   name: "get-session",
-  run: (bench) =>
-    withOpened(async (opened) => {
-      const { cores, executables } = bench;
-      const database = opened(await openSqlite(executables, { users: sessions, sessions }), (it) =>
-        it.close(),
-      );
-      const shared = { executables, database, cores };
-      const latchkey = opened(await startLatchkey(shared), (it) => it.stop());
-      const stock = opened(await startStock(shared), (it) => it.stop());
-      const requests = getSessionRequests();
-      const bare = opened(await startBare(bench, latchkey, requests.first), (it) => it.stop());
-      const targets = [latchkey, bare, stock];
-      const entrants = targets.map((target) => ({ target, requests, connections }));
-      addRatios(bench, await interleave(bench, "get-session, 10,000 sessions in rotation", entrants));
-    }),
+  run: async (bench) => {
+    const requests = writeRequests(sessionRequests(path, population.sessions), 200);
+    for (const open of [openSqlite, openPostgres]) {
+      await withOpened(async (opened) => {
+        const database = opened(await open(bench.executables, population), (it) => it.close());
+        await measureOn(bench, database, requests);
+      });
+    }
+  },
 };
 
-function getSessionRequests(): RequestSet {
-  const requests = sessionRequests(path, sessions);
-  return { file: writeRequests("get-session", requests), first: requests[0] ?? { path }, status: 200 };
+async function measureOn(bench: Bench, database: SeededDatabase, requests: RequestSet): Promise<void> {
+  await withOpened(async (opened) => {
+    const latchkey = opened(await startLatchkey({ ...bench, database }), (it) => it.stop());
+    const stock = opened(await startStock({ ...bench, database }), (it) => it.stop());
+    const bare = opened(await startBare(bench, latchkey, requests.first), (it) => it.stop());
+    await requireSameBody(requests, [latchkey, stock]);
+    const loads = [latchkey, bare, stock].map((target) => ({ target, requests, connections }));
+    const title = `get-session, ${database.driver}, 10,000 in rotation`;
+    const [own, least, most] = await interleave(bench, title, await loadRunners(bench, loads));
+    if (own === undefined || least === undefined || most === undefined) return;
+    const suffix = database.driver === "sqlite" ? "" : `-${database.driver}`;
+    const { results } = bench;
+    addRatio(results, { id: `get-session-bare${suffix}`, title: `${title}, against bare` }, own, least);
+    addRatio(results, { id: `get-session-stock${suffix}`, title: `${title}, against stock` }, own, most);
+    addRatio(results, { id: `stock-bare${suffix}`, title: "  stock, against bare" }, most, least);
+  });
 }
 
-function addRatios(
-  { results }: Bench,
-  [latchkey, bare, stock]: readonly Parameters<typeof addRatio>[2][],
-): void {
-  if (latchkey === undefined || bare === undefined || stock === undefined) return;
-  addRatio(results, { id: "get-session-bare", title: "get-session, sqlite, against bare" }, latchkey, bare);
-  addRatio(
-    results,
-    { id: "get-session-stock", title: "get-session, sqlite, against stock" },
-    latchkey,
-    stock,
-  );
+/** @throws unless every target gives the same session, byte for byte. */
+async function requireSameBody({ first }: RequestSet, targets: readonly Target[]): Promise<void> {
+  const bodies = await Promise.all(targets.map(async ({ url }) => (await ask(url, first)).body));
+  if (new Set(bodies).size > 1) throw new Error(`different answers to ${first.path}:\n${bodies.join("\n")}`);
 }

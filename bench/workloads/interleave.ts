@@ -1,89 +1,93 @@
 import type { Bench } from "../bench.ts";
 import type { Generator } from "../load/client.ts";
 import { type LoadResult, type LoadSpec, problemsOf } from "../load/protocol.ts";
-import type { RequestParts } from "../load/requests.ts";
+import type { RequestSet } from "../load/requests.ts";
 import type { Sample, Series } from "../report/results.ts";
 import { ask } from "../targets/bare.ts";
 import type { Target } from "../targets/target.ts";
 
-/** A set of like requests: every one of them gets an answer of the same status and length. */
-export interface RequestSet {
-  /** As `writeRequests` made it. */
-  readonly file: string;
-  readonly first: RequestParts;
-  readonly status: number;
-}
-
-/** Something whose server is working while the load runs; stopped after it. */
-export type Disturbance = () => Promise<{ readonly stop: () => Promise<void> }>;
-
 /** One of those that take turns. */
-export interface Entrant {
-  /** How it is called in the results; its target's name by default. */
-  readonly label?: string;
-  readonly target: Target;
-  readonly requests: RequestSet;
-  readonly connections: number;
-  readonly disturbance?: Disturbance;
-  /** Default: the one status and body length that a first request gets. */
-  readonly expect?: LoadSpec["expect"];
+export interface Runner {
+  readonly name: string;
+  readonly run: (duration: Duration) => Promise<Sample>;
 }
 
 export interface Duration {
+  /** Under load, but not measured. */
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /** The result is thrown away: a slow server need not have answered yet. */
+  readonly discarded?: true;
 }
 
 /**
- * Runs A B C, A B C, … so that whatever the machine does meanwhile falls on all alike; a first, shorter round is thrown away.
- * @returns a series an entrant, in their order. @throws when an answer comes that may not come.
+ * Runs A B C, A B C, … so that whatever the machine does meanwhile falls on all alike; a first round is thrown away.
+ * @returns a series a runner, in their order, which are also in the bench's results.
  */
 export async function interleave(
   bench: Bench,
   workload: string,
-  entrants: readonly Entrant[],
-  duration: Duration = bench.scale,
+  runners: readonly Runner[],
+  { warmUpMs, measureMs }: Duration = bench.scale,
 ): Promise<Series[]> {
-  const runners = await Promise.all(
-    entrants.map(async (entrant) => ({ entrant, load: await loadOf(entrant), samples: [] as Sample[] })),
-  );
-  const warmUp = { warmUpMs: 0, measureMs: duration.warmUpMs * 3 };
-  for (const { entrant, load } of runners) {
-    await runOnce(bench.generator, `${workload}, ${nameOf(entrant)}`, { ...load, until: warmUp });
-  }
-  const until = { warmUpMs: duration.warmUpMs, measureMs: duration.measureMs };
+  const series = runners.map(({ name }) => ({ workload, target: name, samples: [] as Sample[] }));
+  for (const { run } of runners) await run({ warmUpMs: 0, measureMs: measureMs / 2, discarded: true });
   for (let round = 0; round < bench.scale.rounds; round += 1) {
-    for (const { entrant, load, samples } of runners) {
-      const disturbance = await entrant.disturbance?.();
-      try {
-        const result = await runOnce(bench.generator, `${workload}, ${nameOf(entrant)}`, { ...load, until });
-        samples.push(sampleOf(result));
-      } finally {
-        await disturbance?.stop();
-      }
+    for (const [index, { run }] of runners.entries()) {
+      series[index]?.samples.push(await run({ warmUpMs, measureMs }));
     }
   }
-  const series = runners.map(({ entrant, samples }) => ({ workload, target: nameOf(entrant), samples }));
   bench.results.series.push(...series);
   return series;
 }
 
-function nameOf({ label, target }: Entrant): string {
-  return label ?? target.name;
+/** Something that goes on while the load runs. */
+export type Disturbance = () => Promise<{ readonly stop: () => Promise<void> }>;
+
+export interface Load {
+  /** How it is called in the results; its target's name by default. */
+  readonly name?: string;
+  readonly target: Target;
+  readonly requests: RequestSet;
+  readonly connections: number;
+  readonly disturbance?: Disturbance;
 }
 
-async function loadOf({ target, requests, connections, expect }: Entrant): Promise<Omit<LoadSpec, "until">> {
+/** @throws when an answer comes, now or later, that may not come. */
+export async function loadRunner(generator: Generator, load: Load): Promise<Runner> {
+  const { target, requests, disturbance } = load;
+  const name = load.name ?? target.name;
+  const spec = await loadSpec(load);
   return {
-    url: target.url,
-    serverPid: target.pid,
-    requests: requests.file,
-    connections,
-    expect: expect ?? (await expectedOf(target, requests)),
+    name,
+    async run(until) {
+      const disturbing = await disturbance?.();
+      try {
+        return sampleOf(await runChecked(generator, `${name}, ${requests.first.path}`, { ...spec, until }));
+      } finally {
+        await disturbing?.stop();
+      }
+    },
   };
 }
 
-/** What every request of the set will be answered with. @throws when it is not what the set is about. */
-export async function expectedOf(target: Target, { first, status }: RequestSet): Promise<LoadSpec["expect"]> {
+export async function loadRunners(bench: Bench, loads: readonly Load[]): Promise<Runner[]> {
+  return await Promise.all(loads.map((load) => loadRunner(bench.generator, load)));
+}
+
+/** What to send where; the length that bodies must have comes from a first answer where they are all alike. */
+export async function loadSpec({
+  target,
+  requests,
+  connections,
+}: Pick<Load, "target" | "requests" | "connections">): Promise<Omit<LoadSpec, "until">> {
+  const { url, pid } = target;
+  const expect = requests.mayAnswer ?? (await expectedOf(target, requests));
+  return { url, serverPid: pid, requests: requests.file, connections, expect };
+}
+
+/** @throws when the first answer is not what the set is about. */
+async function expectedOf(target: Target, { first, status }: RequestSet): Promise<LoadSpec["expect"]> {
   const answer = await ask(target.url, first);
   if (answer.status !== status || answer.body === "null")
     throw new Error(`${target.name} answers ${first.path} with ${answer.status} ${answer.body}`);
@@ -91,14 +95,16 @@ export async function expectedOf(target: Target, { first, status }: RequestSet):
 }
 
 /** @throws when an answer came that may not come. */
-export async function runOnce(generator: Generator, what: string, load: LoadSpec): Promise<LoadResult> {
+export async function runChecked(generator: Generator, what: string, load: LoadSpec): Promise<LoadResult> {
   const result = await generator.run(load);
   const problems = problemsOf(result, load.expect);
+  const silent = result.answers === 0 && !("discarded" in load.until);
+  if (silent) problems.push("no answer at all");
   if (problems.length > 0) throw new Error(`${what}: ${problems.join("; ")}`);
   return result;
 }
 
-export function sampleOf(result: LoadResult): Sample {
+function sampleOf(result: LoadResult): Sample {
   const { answers, elapsedMs, serverCpuMicros, generatorCpuMicros, p50Ms, p99Ms } = result;
   const elapsedMicros = elapsedMs * 1000;
   return {

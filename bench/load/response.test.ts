@@ -1,0 +1,27 @@
+import { describe, expect, test } from "bun:test";
+import { type ParsedResponse, parseResponse } from "./response.ts";
+
+function parse(text: string): ParsedResponse | "incomplete" {
+  const into = { status: 0, bodyLength: 0 };
+  return parseResponse(Buffer.from(text), into) ? into : "incomplete";
+}
+
+const head = "HTTP/1.1 401 Unauthorized\r\nX: y\r\nContent-Length: 12\r\nDate: today\r\n\r\n";
+
+describe("parseResponse", () => {
+  test("reads status and body length", () => {
+    expect(parse(`${head}{"a":"bcde"}`)).toEqual({ status: 401, bodyLength: 12 });
+  });
+
+  test.each([head.slice(0, 20), head, `${head}{"a":"bcde"`])("waits for the rest of %j", (text) => {
+    expect(parse(text)).toBe("incomplete");
+  });
+
+  test("gives no length to an answer with bytes behind its end", () => {
+    expect(parse(`${head}{"a":"bcde"}H`)).toEqual({ status: 401, bodyLength: -1 });
+  });
+
+  test("refuses an answer that does not say its length, whatever its body says", () => {
+    expect(() => parse("HTTP/1.1 200 OK\r\n\r\n\r\nContent-Length: 1\r\n")).toThrow("without Content-Length");
+  });
+});
