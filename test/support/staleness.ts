@@ -200,18 +200,19 @@ async function makeChange(options: StalenessOptions, kind: Kind, index: number):
 
 async function post(origin: string, path: string, cookie: string, body: object): Promise<boolean> {
   let response: Response;
+  let text: string;
   try {
     response = await fetch(`${origin}/api/auth/${path}`, {
       method: "POST",
       headers: { cookie, origin: "http://localhost:3000", "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-    await response.text();
+    text = await response.text();
   } catch {
     return false;
   }
   if (response.status === 503) return false;
-  if (response.status !== 200) throw new Error(`${path} answered ${response.status}`);
+  if (response.status !== 200) throw new Error(`${path} answered ${response.status}: ${text}`);
   return true;
 }
 
@@ -231,7 +232,7 @@ async function seed(options: StalenessOptions, hash: string): Promise<void> {
       ({ user }) => `('${user}', 'Before ${user}', '${user}@example.com', ${created}, ${created})`,
     );
     const accounts = rows.map(
-      ({ user }) => `('ac-${user}', '${user}', 'credential', '${user}', '${hash}', ${created}, ${created})`,
+      ({ user }) => `('ac-${user}', '${user}', 'credential', '${user}', $1, ${created}, ${created})`,
     );
     const sessions = rows.flatMap(({ user, victim, actor }) =>
       [victim, actor].map(
@@ -243,6 +244,7 @@ async function seed(options: StalenessOptions, hash: string): Promise<void> {
     );
     await options.database.query(
       `INSERT INTO account (id, account_id, provider_id, user_id, password, created_at, updated_at) VALUES ${accounts.join()}`,
+      [hash],
     );
     await options.database.query(
       `INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at) VALUES ${sessions.join()}`,
