@@ -5,6 +5,7 @@ import type { Config } from "./config.ts";
 import type { Database } from "./database/database.ts";
 import { openDatabase } from "./database/open.ts";
 import { migrateServer } from "./database/prepare.ts";
+import { sweepBatch, sweepBatchSize } from "./database/sweep.ts";
 import { migrateSqliteFile } from "./database/sqlite-file.ts";
 import { type App, createApp } from "./http/app.ts";
 import { createHealth } from "./http/health.ts";
@@ -13,6 +14,7 @@ import { createPasswords } from "./password.ts";
 import { loadOrCreateSecret } from "./secret-file.ts";
 import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
+import { createSweeper } from "./session/sweeper.ts";
 import { createVerifier } from "./session/verify.ts";
 
 export interface ServiceDeps {
@@ -35,13 +37,21 @@ export interface Service {
 export async function openService(deps: ServiceDeps): Promise<Service> {
   const secrets = secretsOf(deps.config);
   const database = await openMigrated(deps);
+  const sweeper = createSweeper({
+    sweepBatch: (before) => sweepBatch(database, before),
+    batchSize: sweepBatchSize,
+    now: deps.now,
+    onFailure: (cause) => deps.log.debug({ cause }, "ended sessions could not be swept"),
+    delayMs: 10_000,
+    pauseMs: 20,
+  });
   const app = createApp({
     config: deps.config,
     version: deps.version,
     log: deps.log,
     keepsRows: database.sessions.keepsRows,
     now: deps.now,
-    ...createSessions(deps, database, secrets),
+    ...createSessions(deps, database, secrets, () => sweeper.wake()),
     health: createHealth({
       version: deps.version,
       ping: () => database.ping(),
@@ -49,7 +59,13 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
       now: deps.now,
     }),
   });
-  return { app, close: () => database.close() };
+  return {
+    app,
+    async close() {
+      await sweeper.stop();
+      await database.close();
+    },
+  };
 }
 
 /** The configured secrets, or the one generated beside the embedded database. */
@@ -78,8 +94,13 @@ async function openMigrated({ config, log }: ServiceDeps): Promise<Database> {
   return database;
 }
 
-function createSessions({ config, log, now }: ServiceDeps, database: Database, secrets: readonly string[]) {
-  const units = createUnits(database);
+function createSessions(
+  { config, log, now }: ServiceDeps,
+  database: Database,
+  secrets: readonly string[],
+  onCommit: () => void,
+) {
+  const units = createUnits(database, onCommit);
   const passwords = createPasswords({ concurrency: config.hashConcurrency, waiting: config.hashQueue });
   const cookieName = sessionCookieName(config.baseUrl.startsWith("https:"));
   const auth = createAuth({ config, secrets, database, units, passwords });

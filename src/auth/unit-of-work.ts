@@ -32,8 +32,9 @@ export function newUnit(): Unit {
 /**
  * Transactions that begin at the first write, on every database. Sign-up finds, hashes and then writes, so no hash is
  * made while the lock or a connection is held; reads before the first write see what is committed.
+ * @param onCommit hears of every commit.
  */
-export function createUnits(database: Database): Units {
+export function createUnits(database: Database, onCommit: () => void): Units {
   const storage = new AsyncLocalStorage<Unit>();
   return {
     current: () => storage.getStore(),
@@ -52,6 +53,7 @@ export function createUnits(database: Database): Units {
           if (transaction !== undefined && keep(result) && !unit.abandoned) {
             kept = true;
             await transaction.commit();
+            onCommit();
           }
           return result;
         } finally {
