@@ -1,0 +1,193 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createClient } from "../support/client.ts";
+import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+
+setDefaultTimeout(60_000);
+
+const person = { email: "settings@example.com", password: "correct horse battery", name: "Settings" };
+const [oldSecret, newSecret] = [
+  "old-0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+  "new-a9b8c7d6e5f40312233445566778899",
+];
+
+const post = (server: RunningLatchkey, path: string, body: object, headers: Record<string, string> = {}) =>
+  fetch(`${server.url}/api/auth${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+const cookieOf = async (server: RunningLatchkey) => {
+  const response = await post(server, "/sign-up/email", person);
+  expect(response.status).toBe(200);
+  return response.headers.getSetCookie().find((line) => line.includes("session_token")) ?? "";
+};
+
+describe("cookies", () => {
+  const https = {
+    BETTER_AUTH_URL: "https://auth.example.com",
+    BETTER_AUTH_TRUSTED_ORIGINS: "https://docs.example.com",
+  };
+  test.each([
+    ["http", {}, /^better-auth\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/],
+    [
+      "https",
+      https,
+      /^__Secure-better-auth\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    ],
+    [
+      "a shared domain",
+      { ...https, LATCHKEY_COOKIE_DOMAIN: "example.com" },
+      /^__Secure-better-auth\.session_token=[^;]+; Max-Age=604800; Domain=example\.com; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    ],
+    [
+      "SameSite=None",
+      { ...https, LATCHKEY_COOKIE_SAMESITE: "none" },
+      /^__Secure-better-auth\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=None$/,
+    ],
+    [
+      "SameSite=None on loopback",
+      { LATCHKEY_COOKIE_SAMESITE: "none" },
+      /^better-auth\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=None$/,
+    ],
+    ["another lifetime", { LATCHKEY_SESSION_EXPIRES_IN: "2d" }, /; Max-Age=172800;/],
+  ])("%s", async (_name, env, pattern) => {
+    const server = await spawnLatchkey({ env: { BETTER_AUTH_SECRET: newSecret, ...env } });
+    const cookie = await cookieOf(server);
+    expect(cookie).toMatch(pattern);
+    const verified = await fetch(`${server.url}/api/auth/verify`, {
+      headers: { cookie: cookie.split(";")[0] ?? "" },
+    });
+    expect(verified.status).toBe(200);
+    expect(verified.headers.has("strict-transport-security")).toBe("BETTER_AUTH_URL" in env);
+    await server.stop();
+  });
+});
+
+test("a rotated secret signs nobody out, on any route, and signs with the new one", async () => {
+  const before = await spawnLatchkey({ env: { BETTER_AUTH_SECRET: oldSecret } });
+  const client = createClient(before.origin);
+  await client.auth.signUp.email(person);
+  const cookie = client.jar.header();
+  await before.stop();
+  const server = await spawnLatchkey({
+    env: { BETTER_AUTH_SECRETS: `2:${newSecret},1:${oldSecret}` },
+    cwd: before.dir,
+  });
+  const status = async (path: string, method = "GET") =>
+    (
+      await fetch(`${server.url}/api/auth${path}`, {
+        method,
+        headers: { cookie, origin: "http://localhost:3000", "content-type": "application/json" },
+        ...(method === "POST" ? { body: JSON.stringify({ name: "Renamed" }) } : {}),
+      })
+    ).status;
+  const session = await (await fetch(`${server.url}/api/auth/get-session`, { headers: { cookie } })).json();
+  expect(session).toMatchObject({ user: { email: person.email } });
+  expect([
+    await status("/verify"),
+    await status("/list-sessions"),
+    await status("/update-user", "POST"),
+    await status("/sign-out", "POST"),
+  ]).toEqual([200, 200, 200, 200]);
+  expect(await status("/verify")).toBe(401);
+  const fresh = await post(server, "/sign-in/email", person);
+  const value = fresh.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  await server.stop();
+  const after = await spawnLatchkey({ env: { BETTER_AUTH_SECRET: newSecret }, cwd: before.dir });
+  expect((await fetch(`${after.url}/api/auth/verify`, { headers: { cookie: value } })).status).toBe(200);
+  await after.stop();
+});
+
+describe("LATCHKEY_BEARER=signed", () => {
+  test("takes a signed value in Authorization, and lets it win over the cookie", async () => {
+    const server = await spawnLatchkey({ env: { LATCHKEY_BEARER: "signed" } });
+    const client = createClient(server.origin);
+    await client.auth.signUp.email(person);
+    const value = client.jar.get("better-auth.session_token") ?? "";
+    const token = decodeURIComponent(value).split(".")[0] ?? "";
+    const verify = async (headers: Record<string, string>) => {
+      const response = await fetch(`${server.url}/api/auth/verify`, { headers });
+      return `${response.status} ${((await response.json()) as { code?: string }).code ?? "valid"}`;
+    };
+    expect(await verify({ authorization: `Bearer ${value}` })).toBe("200 valid");
+    expect(await verify({ authorization: `bearer ${decodeURIComponent(value)}` })).toBe("200 valid");
+    expect(await verify({ authorization: `Bearer ${token}` })).toBe("401 INVALID_SESSION");
+    expect(await verify({ authorization: "Basic YTpi" })).toBe("401 NO_CREDENTIALS");
+    expect(await verify({ authorization: `Bearer ${token}`, cookie: client.jar.header() })).toBe("200 valid");
+    expect(await verify({ authorization: `Bearer ${value}`, cookie: "better-auth.session_token=x.y" })).toBe(
+      "200 valid",
+    );
+    await server.stop();
+  });
+});
+
+describe("proxies", () => {
+  const forwarded = async (env: Record<string, string>, headers: Record<string, string>) => {
+    const server = await spawnLatchkey({ env });
+    const client = createClient(server.origin, { requestOrigin: null });
+    await post(server, "/sign-up/email", person, headers);
+    const signedIn = await post(server, "/sign-in/email", person, headers);
+    const cookie = signedIn.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    const session = (await (await client.fetch("/api/auth/get-session", { headers: { cookie } })).json()) as {
+      session: { ipAddress: string };
+    };
+    const requestId = signedIn.headers.get("x-request-id");
+    await server.stop();
+    return { address: session.session.ipAddress, requestId };
+  };
+  const trusting = { LATCHKEY_TRUSTED_PROXIES: "127.0.0.0/8,10.0.0.0/8" };
+
+  test.each([
+    ["an untrusted peer's claim", {}, "6.6.6.6", "127.0.0.1"],
+    ["one hop", trusting, "6.6.6.6", "6.6.6.6"],
+    ["a spoofed hop before", trusting, "1.1.1.1, 6.6.6.6", "6.6.6.6"],
+    ["a trusted hop behind", trusting, "6.6.6.6, 10.1.2.3", "6.6.6.6"],
+    ["an IPv6 client", trusting, "2001:db8::1", "2001:db8:0:0:0:0:0:1"],
+    ["IPv4 in IPv6", trusting, "::ffff:6.6.6.6", "6.6.6.6"],
+    ["nonsense", trusting, "nonsense", "127.0.0.1"],
+  ])("%s", async (_name, env, header, wanted) => {
+    const { address } = await forwarded(env, { "x-forwarded-for": header });
+    expect(normal(address)).toBe(normal(wanted));
+  });
+
+  test("keep a trusted proxy's request id, and no other's", async () => {
+    const headers = { "x-request-id": "proxy-1" };
+    expect((await forwarded(trusting, headers)).requestId).toBe("proxy-1");
+    expect((await forwarded({}, headers)).requestId).not.toBe("proxy-1");
+    expect((await forwarded(trusting, { "x-request-id": "bad id" })).requestId).not.toBe("bad id");
+  });
+});
+
+const normal = (address: string) =>
+  address.includes(":") ? new URL(`http://[${address}]`).hostname : address;
+
+test("LATCHKEY_SIGN_UP=closed lets nobody sign up", async () => {
+  const server = await spawnLatchkey({ env: { LATCHKEY_SIGN_UP: "closed" } });
+  expect((await post(server, "/sign-up/email", person)).status).toBe(400);
+  expect((await post(server, "/sign-in/email", person)).status).toBe(401);
+  await server.stop();
+});
+
+test("LATCHKEY_PASSWORD_MIN_LENGTH counts code points", async () => {
+  const server = await spawnLatchkey({ env: { LATCHKEY_PASSWORD_MIN_LENGTH: "12" } });
+  expect((await post(server, "/sign-up/email", { ...person, password: "😀".repeat(11) })).status).toBe(400);
+  expect((await post(server, "/sign-up/email", { ...person, password: "😀".repeat(12) })).status).toBe(200);
+  await server.stop();
+});
+
+test("a full line of hashes is 503 with Retry-After, and verify goes on", async () => {
+  const server = await spawnLatchkey({ env: { LATCHKEY_HASH_QUEUE: "2" } });
+  const cookie = (await cookieOf(server)).split(";")[0] ?? "";
+  const attempts = Array.from({ length: 12 }, () => post(server, "/sign-in/email", person));
+  const verified = await fetch(`${server.url}/api/auth/verify`, { headers: { cookie } });
+  const answers = await Promise.all(attempts);
+  const statuses = answers.map((answer) => answer.status);
+  expect(verified.status).toBe(200);
+  expect(new Set(statuses)).toEqual(new Set([200, 503]));
+  const busy = answers.find((answer) => answer.status === 503);
+  expect([busy?.headers.get("retry-after"), ((await busy?.json()) as { code: string }).code]).toEqual([
+    "2",
+    "TOO_BUSY",
+  ]);
+  await server.stop();
+});
