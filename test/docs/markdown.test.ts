@@ -1,0 +1,137 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import packageJson from "../../package.json" with { type: "json" };
+import { run } from "../../src/cli/program.ts";
+import { type Document, outputPattern, projectDirectory, readDocument } from "../support/readme.ts";
+
+const ownDocuments = ["README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/contract.md"];
+const exampleDocuments = [...new Bun.Glob("examples/*/README.md").scanSync(projectDirectory)].sort();
+const documents = [...ownDocuments, ...exampleDocuments].map(readDocument);
+const inProject = (path: string) => join(projectDirectory, path);
+
+describe.each(documents.map((document) => [document.path, document] as const))("%s", (path, document) => {
+  test("links only to files, pictures and headings that exist", () => {
+    const broken = document.links.filter(
+      (target) => !/^[a-z]+:/.test(target) && !linkExists(document, target),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test("names only scripts of its package.json", () => {
+    const { directory, scripts } = packageOf(path);
+    const named = document.code.flatMap((code) =>
+      [...code.matchAll(/\bbun(?:@[\d.]+)? run ([\w./-]+)/g)].map(([, name = ""]) => name),
+    );
+    const unknown = named.filter(
+      (name) => scripts[name] === undefined && !existsSync(join(projectDirectory, directory, name)),
+    );
+    expect(unknown).toEqual([]);
+  });
+
+  test("names only the version of Bun that the project is held at", () => {
+    const versions = [...document.text.matchAll(/\bbun@(\d[\w.]*)|\bBun (\d[\w.]*\d)/g)].map(
+      ([, at, named]) => at ?? named,
+    );
+    expect([...new Set(versions)]).toEqual(
+      versions.length === 0 ? [] : [packageJson.devDependencies["bun-types"]],
+    );
+  });
+});
+
+describe("the commands that the documents name", () => {
+  const helps = new Map<string, string>();
+  const mentions = ["", ...documents.flatMap(commandsOf)];
+
+  beforeAll(async () => {
+    for (const command of new Set(mentions.map((mention) => mention.split(" ")[0] ?? ""))) {
+      helps.set(command, await helpOf(command));
+    }
+  });
+
+  test("are all there", () => {
+    expect(mentions.length).toBeGreaterThan(20);
+    const general = helps.get("") ?? "";
+    const unknown = mentions.filter((mention) => {
+      const [command = "", ...options] = mention.split(" ");
+      const exists = command === "" || new RegExp(`^  ${command} `, "m").test(general);
+      return !exists || options.some((option) => !(helps.get(command) ?? "").includes(option));
+    });
+    expect(unknown).toEqual([]);
+  });
+
+  test.each(["README.md", "docs/contract.md"])("are all of them in %s", (path) => {
+    const commands = [...(helps.get("") ?? "").matchAll(/^ {2}([a-z]+)(?= .*\S)/gm)].map(
+      ([, name = ""]) => name,
+    );
+    const named = commandsOf(readDocument(path)).map((mention) => mention.split(" ")[0]);
+    expect(commands).toContain("doctor");
+    expect(commands.filter((command) => command !== "help" && !named.includes(command))).toEqual([]);
+  });
+});
+
+test("the README is short enough to be read", () => {
+  expect(readDocument("README.md").text.split("\n").length).toBeLessThan(430);
+});
+
+test("CI runs the README's test command and nothing else", () => {
+  const [command = ""] = readDocument("README.md").code.filter((line) => /^npx .* test$/.test(line));
+  const lines = readFileSync(inProject(".ci/run"), "utf8").trim().split("\n");
+  expect(lines.at(-1)).toBe(`exec ${command}`);
+});
+
+describe("outputPattern", () => {
+  test("lets … stand for anything within a line, and for nothing else", () => {
+    const pattern = outputPattern('{"a":"…",…}\n');
+    expect(
+      ['{"a":"b","c":1}\n', '{"a":"b","c":1}', '{"a":"","c":1}x', '{"a":"b"\n,}', 'x{"a":"b",}'].map((text) =>
+        pattern.test(text),
+      ),
+    ).toEqual([true, true, false, false, false]);
+  });
+});
+
+function linkExists(document: Document, target: string): boolean {
+  const [file = "", anchor] = target.split("#");
+  const path =
+    file === "" ? document.path : normalize(join(dirname(document.path), decodeURIComponent(file)));
+  if (!existsSync(inProject(path))) return false;
+  return anchor === undefined || readDocument(path).anchors.includes(anchor);
+}
+
+/** The package that a document in a folder speaks of. */
+function packageOf(path: string): { directory: string; scripts: Readonly<Record<string, string>> } {
+  const directory = dirname(path);
+  const file = inProject(join(directory, "package.json"));
+  if (directory.startsWith("examples") && existsSync(file)) {
+    return { directory, scripts: JSON.parse(readFileSync(file, "utf8")).scripts };
+  }
+  return { directory: ".", scripts: packageJson.scripts };
+}
+
+/** `doctor`, `migrate --status`: what code, its comments aside, says behind `latchkey`, options included. */
+function commandsOf({ code, path }: Document): string[] {
+  if (path.startsWith("examples")) return [];
+  return code.flatMap((line) =>
+    [
+      ...line
+        .replace(/\s*#.*$/, "")
+        .matchAll(/(?:^|[\s/(])latchkey ((?:[a-z]+(?![\w./:=-])|--[a-z]+)(?: --[a-z]+)*)/g),
+    ].map(([, words = ""]) => (words.startsWith("--") ? ` ${words}` : words)),
+  );
+}
+
+async function helpOf(command: string): Promise<string> {
+  let printed = "";
+  const argv = command === "" ? ["--help"] : [command, "--help"];
+  await run(argv, {
+    version: "1.2.3",
+    loadConfig: () => {
+      throw new Error("help needs no configuration");
+    },
+    print: (text) => (printed += `${text}\n`),
+    tell: () => {},
+    now: Date.now,
+  });
+  return printed;
+}
