@@ -103,9 +103,9 @@ async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Bod
 
 /** A session that ends at its absolute lifetime is no longer due for the refresh that BetterAuth would make it. */
 async function prepareSearch(deps: HandlerDeps, { path, search, headers }: AuthRequest): Promise<string> {
-  if (path !== "/get-session" || search !== "" || !(await deps.isClamped(headers.get("cookie"))))
-    return search;
-  return "?disableRefresh=true";
+  if (path !== "/get-session" || new URLSearchParams(search).has("disableRefresh")) return search;
+  if (!(await deps.isClamped(headers.get("cookie")))) return search;
+  return `${search === "" ? "?" : `${search}&`}disableRefresh=true`;
 }
 
 /** The request as BetterAuth gets it: our own origin, host, path and client address, whatever was sent. */

@@ -34,12 +34,13 @@ export function createHotRoutes(deps: HotDeps): Readonly<Record<string, AnswerHo
 
 /** Get-session for callers without an Origin: with one, CORS is due, which the application knows to do. */
 function createSessionAnswer(deps: HotDeps, isPlain: (request: Request) => boolean): AnswerHot {
+  // In the order of the answers that come through BetterAuth and Elysia.
   const headers = new Headers({
     "Cache-Control": "no-store",
     Pragma: "no-cache",
     "Content-Type": "application/json",
-    ...deps.fixedHeaders,
     Vary: "Origin",
+    ...deps.fixedHeaders,
   });
   const answer = (body: string | null): Response | null => {
     if (body === null) return null;

@@ -52,7 +52,8 @@ interface Cookies {
 interface Asked {
   readonly method: "GET" | "HEAD";
   readonly path: string;
-  readonly origin: string | null;
+  /** "no", "listed", or what the header says. */
+  readonly origin: string;
 }
 
 const oddTexts = [
@@ -151,7 +152,7 @@ const asked: fc.Arbitrary<Asked> = fc.record({
     "/api/auth/session",
     "/api/auth/session/",
   ),
-  origin: fc.constantFrom(null, null, "listed", "http://evil.example", "null"),
+  origin: fc.constantFrom("no", "no", "listed", "http://evil.example", "null"),
 });
 
 interface Raw {
@@ -179,7 +180,7 @@ async function ask(url: string, { method, path, origin }: Asked, cookie: string)
     "Host: localhost",
     "Connection: close",
     ...(cookie === "" ? [] : [`Cookie: ${cookie}`]),
-    ...(origin === null ? [] : [`Origin: ${origin}`]),
+    ...(origin === "no" ? [] : [`Origin: ${origin}`]),
   ];
   socket.write(Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"));
   await ended.promise;
@@ -337,10 +338,10 @@ describe.each(places)("get-session against BetterAuth's own answer on $name", ({
   const paths = ["/api/auth/get-session", "/api/auth/get-session/", "/api/auth/session"];
   const requests = paths.flatMap((path) =>
     (["GET", "HEAD"] as const).flatMap((method) =>
-      [null, "listed", "http://evil.example"].map((origin) => ({ path, method, origin })),
+      ["no", "listed", "http://evil.example"].map((origin) => ({ path, method, origin })),
     ),
   );
-  test.each(requests)("is the same for $method $path from $origin", async (request) => {
+  test.each(requests)("is the same for $method $path with $origin Origin", async (request) => {
     const alone = { layout: "alone", companion: "nothing" } as const;
     const { own, upstream } = await askBoth(asker, plain, { created: 0, expires: expiresIn }, alone, request);
     expect(own).toEqual(upstream);
@@ -353,7 +354,7 @@ describe.each(places)("get-session against BetterAuth's own answer on $name", ({
   test("a session at its absolute lifetime is not refreshed, whatever the query", async () => {
     const alone = { layout: "alone", companion: "nothing" } as const;
     const clamped = { created: day - maxAge, expires: day };
-    const request = { method: "GET", path: paths[0] ?? "", origin: null } as const;
+    const request = { method: "GET", path: paths[0] ?? "", origin: "no" } as const;
     const { own, upstream } = await askBoth(asker, plain, clamped, alone, request);
     expect(upstream.head.filter((line) => /^set-cookie/i.test(line))).toEqual([]);
     expect(own).toEqual(upstream);
@@ -414,7 +415,7 @@ describe.each(dialects)("get-session at the very millisecond on %s", (dialect) =
       { ...person, microseconds: 0 },
       age,
       { layout: "alone", companion: "nothing" },
-      { method: "GET", path: "/api/auth/get-session", origin: null },
+      { method: "GET", path: "/api/auth/get-session", origin: "no" },
     );
     expect(own).toEqual(upstream);
   });
