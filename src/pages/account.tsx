@@ -37,8 +37,11 @@ export function AccountPage(props: AccountProps) {
       <AccountHeader site={site} />
       <main class="account">
         <div class="account-title">
-          <h1>Your account</h1>
-          <p class="lead">{user.email}</p>
+          <div>
+            <h1>Your account</h1>
+            <p class="lead">{user.email}</p>
+          </div>
+          {site.home !== null && <a href={site.home.url}>Back to {site.home.host}</a>}
         </div>
         <Notice text={props.notice} />
         <Profile error={errorOf("profile")} name={props.name} />
@@ -60,13 +63,10 @@ function AccountHeader({ site }: { readonly site: Site }) {
   return (
     <header class="bar">
       <Brand site={site} />
-      <div class="bar-actions">
-        {site.home !== null && <a href={site.home.url}>{site.home.host}</a>}
-        <form method="post" action="/signout">
-          <input type="hidden" name="next" value="signin" />
-          <SubmitButton label="Sign out" busy="Signing out…" kind="quiet" />
-        </form>
-      </div>
+      <form method="post" action="/signout">
+        <input type="hidden" name="next" value="signin" />
+        <SubmitButton label="Sign out" busy="Signing out…" kind="quiet" />
+      </form>
     </header>
   );
 }
@@ -98,7 +98,7 @@ function Profile({ error, name }: { readonly error: FormError; readonly name: st
           error={error}
           autofocus={hasError(error)}
         />
-        <SubmitButton label="Save name" busy="Saving…" kind="quiet" />
+        <SubmitButton label="Save name" busy="Saving…" />
       </form>
     </Section>
   );
@@ -140,7 +140,7 @@ function Password(props: AccountProps & { readonly error: FormError }) {
           label="Sign out all other devices"
           checked={props.revokeOthers}
         />
-        <SubmitButton label="Change password" busy="Changing…" kind="quiet" />
+        <SubmitButton label="Change password" busy="Changing…" />
       </form>
     </Section>
   );
@@ -150,7 +150,7 @@ function Deletion({ error, email }: { readonly error: FormError; readonly email:
   return (
     <Section title="Delete account" about="Removes your account and signs you out everywhere, for good.">
       <details open={hasError(error)}>
-        <summary>Delete my account…</summary>
+        <summary class="button quiet">Delete my account…</summary>
         <form method="post" action="/account/delete" novalidate>
           <FormAlert error={error} />
           <UsernameForPasswordManagers email={email} />

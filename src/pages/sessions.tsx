@@ -56,12 +56,10 @@ function SessionRow(props: { session: ListedSession; isCurrent: boolean; now: nu
           {device}
           {isCurrent && <span class="badge">This device</span>}
         </p>
+        <p class="hint">{isCurrent ? "Active now" : <Activity at={session.updatedAt} now={now} />}</p>
         <p class="hint">
           {session.ipAddress && <span class="address">{session.ipAddress}</span>}
-          {!isCurrent && <Activity at={session.updatedAt} now={now} />}
-          <span>
-            Signed in <Day at={session.createdAt} />
-          </span>
+          Signed in <Day at={session.createdAt} />
         </p>
       </div>
       {!isCurrent && (
@@ -79,11 +77,11 @@ function SessionRow(props: { session: ListedSession; isCurrent: boolean; now: nu
 
 /** A session is marked as used once a day at most, so nothing finer is known. */
 function Activity({ at, now }: { readonly at: string; readonly now: number }) {
-  if (now - Date.parse(at) < day) return <span>Active within the last day</span>;
+  if (now - Date.parse(at) < day) return <>Active within the last day</>;
   return (
-    <span>
+    <>
       Last active around <Day at={at} />
-    </span>
+    </>
   );
 }
 

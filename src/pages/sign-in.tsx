@@ -62,7 +62,7 @@ export function SignInPage({ site, destination, notice, error, email, rememberMe
           autofocus={atPassword}
         />
         <Checkbox id="remember" name="rememberMe" label="Keep me signed in" checked={rememberMe} />
-        <SubmitButton label="Sign in" busy="Signing in…" />
+        <SubmitButton label={error.form === undefined ? "Sign in" : "Try again"} busy="Signing in…" />
       </form>
       {site.signUp === "open" && (
         <p class="aside">

@@ -58,7 +58,10 @@ export function SignUpPage({ site, destination, error, emailTaken, name, email }
           error={error}
           autofocus={focused === "password"}
         />
-        <SubmitButton label="Create account" busy="Creating your account…" />
+        <SubmitButton
+          label={error.form === undefined ? "Create account" : "Try again"}
+          busy="Creating your account…"
+        />
       </form>
       <p class="aside">
         Already have an account? <a href={`/signin${destination.search}`}>Sign in</a>

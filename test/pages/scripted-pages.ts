@@ -67,5 +67,8 @@ async function answerOf(
 ): Promise<Response> {
   if (request.path === "/get-session") return Response.json(null);
   if (request.path === "/list-sessions") return Response.json(sessions);
-  return (await script.answer?.(request)) ?? Response.json({});
+  const answer = (await script.answer?.(request)) ?? Response.json({});
+  if (request.path === "/sign-out" && answer.ok)
+    answer.headers.append("Set-Cookie", "better-auth.session_token=; Max-Age=0; Path=/");
+  return answer;
 }

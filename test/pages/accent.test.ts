@@ -1,0 +1,55 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import { contrastOf, shadesOf, surfaces } from "../../src/pages/accent.ts";
+
+describe("contrastOf", () => {
+  test.each([
+    ["#000000", "#ffffff", 21],
+    ["#777777", "#ffffff", 4.48],
+    ["#ff0000", "#ffffff", 4.0],
+    ["#3355cc", "#3355cc", 1],
+  ])("%s and %s: %d", (one, other, contrast) => {
+    expect(contrastOf(one, other)).toBeCloseTo(contrast, 2);
+  });
+});
+
+describe("shadesOf", () => {
+  const color = fc
+    .integer({ min: 0, max: 0xffffff })
+    .map((value) => `#${value.toString(16).padStart(6, "0")}`);
+
+  test.each(["light", "dark"] as const)("any accent is readable in the %s scheme", (scheme) => {
+    const { card, page } = surfaces[scheme];
+    const holds = (accent: string) => {
+      const { fill, fillHover, onFill, text } = shadesOf(accent, scheme);
+      expect(contrastOf(onFill, fill)).toBeGreaterThanOrEqual(4.5);
+      expect(contrastOf(onFill, fillHover)).toBeGreaterThanOrEqual(contrastOf(onFill, fill));
+      expect(contrastOf(fill, card)).toBeGreaterThanOrEqual(3);
+      for (const surface of [card, page]) expect(contrastOf(text, surface)).toBeGreaterThanOrEqual(4.5);
+    };
+    for (const accent of ["#000000", "#ffffff", "#ffff00", "#0000ff", "#808080", card, page]) holds(accent);
+    fc.assert(fc.property(color, holds), { numRuns: 3_000 });
+  });
+
+  test("an accent that is readable stays itself", () => {
+    expect(shadesOf("#3355cc", "light")).toMatchObject({
+      fill: "#3355cc",
+      text: "#3355cc",
+      onFill: "#ffffff",
+    });
+  });
+});
+
+test("the stylesheet has the surfaces that the accent is measured against", () => {
+  const css = readFileSync(join(import.meta.dir, "../../src/pages/style.css"), "utf8");
+  const [light = "", dark = ""] = [...css.matchAll(/:root \{([^}]*)\}/g)].map((match) => match[1] ?? "");
+  for (const [block, { card, page }] of [
+    [light, surfaces.light],
+    [dark, surfaces.dark],
+  ] as const) {
+    expect(block).toContain(`--card: ${card};`);
+    expect(block).toContain(`--page: ${page};`);
+  }
+});

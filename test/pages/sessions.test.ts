@@ -1,0 +1,107 @@
+import { describe, expect, test } from "bun:test";
+import { describeDevice } from "../../src/pages/device.ts";
+import { visit } from "./requests.ts";
+import { macFirefox, scriptedNow, type ScriptedSession } from "./scripted-pages.ts";
+
+const hour = 60 * 60 * 1_000;
+const session = (
+  id: string,
+  activeBefore: number,
+  overrides: Partial<ScriptedSession> = {},
+): ScriptedSession => ({
+  id,
+  userAgent: macFirefox,
+  ipAddress: "203.0.113.9",
+  createdAt: "2025-11-01T12:00:00.000Z",
+  updatedAt: new Date(scriptedNow - activeBefore).toISOString(),
+  ...overrides,
+});
+
+/** The text of each list item, spaces collapsed. */
+const items = (html: string) =>
+  [...html.matchAll(/<li>(.*?)<\/li>/gs)].map((match) =>
+    (match[1] ?? "")
+      .replace(/<[^>]*>/g, " ")
+      .replace(/\s+/g, " ")
+      .trim(),
+  );
+
+describe("the list of sessions", () => {
+  test("starts with this device, then the last active, each but this one to be signed out", async () => {
+    const sessions = [
+      session("here", 30 * hour),
+      session("old", 49 * hour, { userAgent: "curl/8.4.0", ipAddress: "2001:db8::1" }),
+      session("recent", 23.9 * hour),
+    ];
+    const { html } = await visit({ sessions }, { signedIn: true }).get("/account");
+    expect(items(html)).toEqual([
+      "Firefox on macOS This device Active now 203.0.113.9 Signed in 1 November 2025",
+      "Firefox on macOS Active within the last day 203.0.113.9 Signed in 1 November 2025 " +
+        "Sign out Firefox on macOS, signed in 1 November 2025",
+      "curl Last active around 19 November 2025 2001:db8::1 Signed in 1 November 2025 " +
+        "Sign out curl, signed in 1 November 2025",
+    ]);
+    expect([...html.matchAll(/name="id" value="(\w+)"/g)].map((match) => match[1])).toEqual([
+      "recent",
+      "old",
+    ]);
+    expect(html).toContain("Sign out all other devices</button>");
+  });
+
+  test("of one device offers nothing to sign out", async () => {
+    const { html } = await visit({}, { signedIn: true }).get("/account");
+    expect(items(html)).toHaveLength(1);
+    expect(html).not.toContain("/account/sessions/");
+  });
+
+  test("shows fifty and counts the rest", async () => {
+    const sessions = Array.from({ length: 120 }, (_, index) =>
+      session(index === 0 ? "here" : `s${index}`, index * hour),
+    );
+    const { html } = await visit({ sessions }, { signedIn: true }).get("/account");
+    expect(items(html)).toHaveLength(50);
+    expect(html).toContain("and 70 more");
+  });
+
+  test("keeps a hostile user agent text", async () => {
+    const sessions = [session("here", 0), session("x", 0, { userAgent: "<img src=x onerror=alert(1)>" })];
+    const { html } = await visit({ sessions }, { signedIn: true }).get("/account");
+    expect(html).not.toContain("<img");
+    expect(items(html)[1]).toStartWith("Unknown browser");
+  });
+});
+
+describe("describeDevice", () => {
+  test.each([
+    [
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+      "Chrome on Windows",
+    ],
+    [
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0",
+      "Edge on Windows",
+    ],
+    [
+      "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+      "Safari on iOS",
+    ],
+    [
+      "Mozilla/5.0 (Linux; Android 14; SM-S911B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36",
+      "Samsung Internet on Android",
+    ],
+    ["Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"],
+    ["python-httpx/0.27.0", "python-httpx"],
+    ["Mozilla/5.0", "Unknown browser"],
+    ["", "Unknown device"],
+    [null, "Unknown device"],
+  ])("%s is %s", (userAgent, device) => {
+    expect(describeDevice(userAgent)).toBe(device);
+  });
+
+  test("takes no time over a hostile one", () => {
+    const started = performance.now();
+    describeDevice(`Mozilla/5.0 ${"(".repeat(200_000)}`);
+    describeDevice(`Mozilla/5.0 ${"Version/1.".repeat(50_000)}`);
+    expect(performance.now() - started).toBeLessThan(250);
+  });
+});
