@@ -33,7 +33,11 @@ async function measureOn(bench: Bench, database: SeededDatabase, requests: Reque
     const stock = opened(await startStock({ ...bench, database }), (it) => it.stop());
     const bare = opened(await startBare(bench, latchkey, requests.first), (it) => it.stop());
     await requireSameBody(requests, [latchkey, stock]);
-    const loads = [latchkey, bare, stock].map((target) => ({ target, requests, connections }));
+    const loads = [
+      { target: latchkey, requests, connections, prime: population.sessions },
+      { target: bare, requests, connections },
+      { target: stock, requests, connections },
+    ];
     const title = `get-session, ${database.driver}, 10,000 in rotation`;
     const [own, least, most] = await interleave(bench, title, await loadRunners(bench, loads));
     if (own === undefined || least === undefined || most === undefined) return;

@@ -10,14 +10,16 @@ import type { Target } from "../targets/target.ts";
 export interface Runner {
   readonly name: string;
   readonly run: (duration: Duration) => Promise<Sample>;
+  /** Comes before all rounds: fills caches. */
+  readonly prime?: () => Promise<unknown>;
 }
 
 export interface Duration {
   /** Under load, but not measured. */
   readonly warmUpMs: number;
   readonly measureMs: number;
-  /** The result is thrown away: a slow server need not have answered yet. */
-  readonly discarded?: true;
+  /** Whether a slow server need not have answered within that time. */
+  readonly mayBeSilent?: true;
 }
 
 /**
@@ -31,7 +33,8 @@ export async function interleave(
   { warmUpMs, measureMs }: Duration = bench.scale,
 ): Promise<Series[]> {
   const series = runners.map(({ name }) => ({ workload, target: name, samples: [] as Sample[] }));
-  for (const { run } of runners) await run({ warmUpMs: 0, measureMs: measureMs / 2, discarded: true });
+  for (const { prime } of runners) await prime?.();
+  for (const { run } of runners) await run({ warmUpMs: 0, measureMs: measureMs / 2, mayBeSilent: true });
   for (let round = 0; round < bench.scale.rounds; round += 1) {
     for (const [index, { run }] of runners.entries()) {
       series[index]?.samples.push(await run({ warmUpMs, measureMs }));
@@ -51,6 +54,8 @@ export interface Load {
   readonly requests: RequestSet;
   readonly connections: number;
   readonly disturbance?: Disturbance;
+  /** How many requests to send before all rounds, for targets that cache. */
+  readonly prime?: number;
 }
 
 /** @throws when an answer comes, now or later, that may not come. */
@@ -58,12 +63,17 @@ export async function loadRunner(generator: Generator, load: Load): Promise<Runn
   const { target, requests, disturbance } = load;
   const name = load.name ?? target.name;
   const spec = await loadSpec(load);
+  const what = `${name}, ${requests.first.path}`;
+  const { prime = 0 } = load;
   return {
     name,
+    async prime() {
+      if (prime > 0) await runChecked(generator, what, { ...spec, until: { requests: prime } });
+    },
     async run(until) {
       const disturbing = await disturbance?.();
       try {
-        return sampleOf(await runChecked(generator, `${name}, ${requests.first.path}`, { ...spec, until }));
+        return sampleOf(await runChecked(generator, what, { ...spec, until }));
       } finally {
         await disturbing?.stop();
       }
@@ -98,7 +108,7 @@ async function expectedOf(target: Target, { first, status }: RequestSet): Promis
 export async function runChecked(generator: Generator, what: string, load: LoadSpec): Promise<LoadResult> {
   const result = await generator.run(load);
   const problems = problemsOf(result, load.expect);
-  const silent = result.answers === 0 && !("discarded" in load.until);
+  const silent = result.answers === 0 && !("mayBeSilent" in load.until);
   if (silent) problems.push("no answer at all");
   if (problems.length > 0) throw new Error(`${what}: ${problems.join("; ")}`);
   return result;

@@ -33,11 +33,11 @@ export const tableSize: Workload = {
 async function measureVerify(bench: Bench, small: Target, large: Target): Promise<void> {
   const same = writeRequests(sessionRequests("/api/auth/verify", few.sessions), 200);
   const spread = writeRequests(sessionRequests("/api/auth/verify", 100_000), 200);
-  const connections = 64;
+  const shared = { connections: 64, prime: few.sessions };
   const loads = [
-    { target: small, requests: same, connections },
-    { target: large, requests: same, connections },
-    { target: large, requests: spread, connections, name: `${large.name}, 100,000 of them asked for` },
+    { ...shared, target: small, requests: same },
+    { ...shared, target: large, requests: same },
+    { ...shared, target: large, requests: spread, name: `${large.name}, 100,000 of them asked for` },
   ];
   const series = await interleave(bench, "verify by table size", await loadRunners(bench, loads));
   const [reference, grown, missing] = series;

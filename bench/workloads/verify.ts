@@ -99,7 +99,8 @@ function loadsOf(
 ): Load[] {
   if (!("database" in contender)) return [{ target: contender, requests, connections }];
   const { database, target } = contender;
-  const load = { target, requests, connections };
+  const prime = database.driver === "sqlite" ? population.sessions : 0;
+  const load = { target, requests, connections, prime };
   if (id !== "rotation") return [load];
   const userId = seededSession(0, population, 0).userId;
   const disturbance: Disturbance = async () => {
