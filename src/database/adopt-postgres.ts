@@ -68,15 +68,13 @@ function alterTable(table: FoundTable): Change[] {
 
 const defaults = { email_verified: "false", created_at: "now()", updated_at: "now()" } as const;
 
-function changeType(table: TableName, { name, type, hasDefault }: FoundTable["columns"][number]): string[] {
+function changeType(table: TableName, { name, type }: FoundTable["columns"][number]): string[] {
   const column = quote(name);
   const shape = tableShapes[table].find((candidate) => candidate.name === name);
   if (shape === undefined || type === typeNames[shape.kind]) return [];
   if (shape.kind === "text") return [`ALTER COLUMN ${column} TYPE text`];
   // Drizzle and BetterAuth write UTC into naive columns, whatever the server's and the session's zone.
-  const change = `ALTER COLUMN ${column} TYPE timestamp with time zone USING ${column} AT TIME ZONE 'UTC'`;
-  // A default that is replaced need not survive the change of type, which not every expression does.
-  return hasDefault && name in defaults ? [`ALTER COLUMN ${column} DROP DEFAULT`, change] : [change];
+  return [`ALTER COLUMN ${column} TYPE timestamp with time zone USING ${column} AT TIME ZONE 'UTC'`];
 }
 
 function planForeignKeys(keys: readonly ForeignKey[]): Plan {

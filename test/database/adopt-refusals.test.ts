@@ -166,8 +166,17 @@ describe.each(["sqlite", "postgres"] as const)("adoptTables on %s", (dialect) =>
     ],
     [
       "an index of its name on another table",
-      { then: ["CREATE TABLE post (id text)", `CREATE INDEX "session_userId_idx" ON post (id)`] },
-      ["the index session_userId_idx on post is not the one"],
+      {
+        then: [
+          `CREATE INDEX "session_userId_idx" ON account (user_id)`,
+          "CREATE TABLE post (id text)",
+          "CREATE INDEX verification_identifier_idx ON post (id)",
+        ],
+      },
+      [
+        "the index session_userId_idx on account is not the one",
+        "the index verification_identifier_idx on post is not the one",
+      ],
     ],
     [
       "a partial unique index of its name",

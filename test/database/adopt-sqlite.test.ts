@@ -41,6 +41,7 @@ describe("instants on SQLite", () => {
         ["1767323045", 1_767_323_045_000],
         ["1767323045.678", 1_767_323_045_678],
         ["1767323045677.9998", 1_767_323_045_678],
+        ["1767323045.67799", 1_767_323_045_678],
         ["'1767323045678'", 1_767_323_045_678],
         ["'1767323045'", 1_767_323_045_000],
         ["'2026-01-02T03:04:05.678Z'", 1_767_323_045_678],
@@ -84,6 +85,13 @@ describe("instants on SQLite", () => {
       "\n  - 1 row of session whose expires_at is neither milliseconds nor seconds since 1970 nor ISO 8601 (id s1)",
     );
     expect(await database.content()).toEqual(before as object);
+  });
+
+  test("need no rows to make a text column hold integers", async () => {
+    const database = await legacy({ columns: { "verification.expires_at": "text NOT NULL" }, rows: [] });
+    await database.migrate();
+    const columns = await database.query("SELECT name, type FROM pragma_table_info('verification')");
+    expect(columns).toContainEqual({ name: "expires_at", type: "INTEGER" });
   });
 
   test("stay NULL where they may be", async () => {
@@ -138,6 +146,14 @@ describe("rebuilding on SQLite", () => {
     expect(await definitions(database)).toEqual(before);
     const triggers = await database.query("SELECT name FROM sqlite_master WHERE type = 'trigger'");
     expect(triggers).toContainEqual({ name: "seen" });
+  });
+
+  test("makes required columns NOT NULL", async () => {
+    const database = await legacy({ columns: { "user.name": "text" } });
+    await database.migrate();
+    expect(
+      await database.query(`SELECT "notnull" FROM pragma_table_info('user') WHERE name = 'name'`),
+    ).toEqual([{ notnull: 1 }]);
   });
 
   const obstacles: [string, Difference, string][] = [
@@ -205,6 +221,7 @@ describe("rebuilding on SQLite", () => {
         ),
       );
     }
+    await database.query("CREATE INDEX session_user_agent_idx ON Session (user_agent)");
     const [user] = person("sqlite", "ann");
     const row = user?.[1] ?? {};
     const names = Object.keys(row);
@@ -214,5 +231,8 @@ describe("rebuilding on SQLite", () => {
     );
     expect(await database.migrate()).toEqual(tagsAfterAdoption);
     expect(await database.query("SELECT email FROM user")).toEqual([{ email: "ann@example.com" }]);
+    expect(
+      await database.query("SELECT tbl_name FROM sqlite_master WHERE name = 'session_user_agent_idx'"),
+    ).toEqual([{ tbl_name: "session" }]);
   });
 });

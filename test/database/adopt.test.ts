@@ -165,6 +165,12 @@ describe.each(dialects)("adoptTables on %s", (dialect) => {
       { user_id: "ann", team_id: "red" },
       { user_id: "bob", team_id: null },
     ]);
+    await database.query(
+      `INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at) SELECT 'cyd', name, 'cyd', email_verified, created_at, updated_at FROM "user" WHERE id = 'ann'`,
+    );
+    expect(await database.query(`SELECT banned, locale FROM "user" WHERE id = 'cyd'`)).toEqual([
+      { banned: no, locale: "it's" },
+    ]);
     const indexes = JSON.stringify(await structure(database));
     expect(indexes).toContain("user_role_idx");
     expect(indexes).toContain("session_team_idx");
@@ -237,7 +243,7 @@ describe.each(dialects)("adoptTables on %s", (dialect) => {
     const database = await adopt({
       rows: [
         ...person(dialect, "ann", { email: "Ann@Example.COM" }),
-        ...person(dialect, "bob", { email: "ÉMILE[x]@example.com" }),
+        ...person(dialect, "bob", { email: "Émile[x]@example.com" }),
         ...person(dialect, "cyd", { email: "ünchanged_{1}@example.com" }),
       ],
     });
