@@ -9,13 +9,14 @@ import type { Verify } from "../session/verify.ts";
 import { type CallAuth, createAuthCall, createAuthRoute, type RequestFacts } from "./auth.ts";
 import { type ClientAddresses, createClientAddresses } from "./client-address.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./error-response.ts";
+import { createForwardAnswer } from "./forward.ts";
 import { createRequestIds, dropCors, dropUngrantedCors, isRequestId, securityHeaders } from "./headers.ts";
 import { live } from "./health.ts";
 import { type AnswerHot, createHotRoutes } from "./hot.ts";
 import { createHostMemory, isHost } from "./host.ts";
 import { requireAllowedOrigin } from "./origins.ts";
 import { createPages, type Pages } from "./pages.ts";
-import { canonicalPath, isPage, methodsOf } from "./routes.ts";
+import { canonicalPath, isPage, isVerification, methodsOf } from "./routes.ts";
 import { sessionAlias } from "./session.ts";
 import { type AnswerVerify, createVerifyAnswer, verifyVary } from "./verify.ts";
 
@@ -50,7 +51,7 @@ export function createApp(deps: AppDeps): App {
   const nextRequestId = createRequestIds();
   const facts = new WeakMap<Request, RequestFacts>();
   const factsOf = (request: Request): RequestFacts =>
-    facts.get(request) ?? { requestId: "", clientAddress: "0.0.0.0" };
+    facts.get(request) ?? { requestId: "", clientAddress: "0.0.0.0", fromProxy: false };
   const call = createAuthCall({ handle: deps.handleAuth, log });
   const pages = createPages({ config, log, call, readSession: deps.readSession, now: deps.now });
   const fail = (request: Request, error: unknown): Response => {
@@ -100,6 +101,7 @@ function routed(
   answerVerify: AnswerVerify,
 ) {
   const { pages, version } = deps;
+  const answerForward = createForwardAnswer(answerVerify, deps.config);
   const auth = createAuthRoute(deps.call, deps.readSession);
   return new Elysia({ normalize: false })
     .onError(({ error, code, request }) => fail(request, code === "NOT_FOUND" ? notFound() : error))
@@ -117,6 +119,7 @@ function routed(
     .get("/health", deps.health)
     .get("/health/live", () => live(version))
     .get("/api/auth/verify", ({ request }) => answerVerify(request, factsOf(request).requestId))
+    .get("/api/auth/forward", ({ request }) => answerForward(request, factsOf(request)))
     .get("/api/auth/session", async ({ request }) =>
       sessionAlias(await auth(request, "/get-session", factsOf(request))),
     )
@@ -149,9 +152,10 @@ function describe(
   nextRequestId: () => string,
 ): RequestFacts {
   const inbound = request.headers.get("x-request-id");
+  const fromProxy = addresses.isTrusted(peer);
   return {
-    requestId:
-      inbound !== null && isRequestId(inbound) && addresses.isTrusted(peer) ? inbound : nextRequestId(),
+    requestId: inbound !== null && isRequestId(inbound) && fromProxy ? inbound : nextRequestId(),
+    fromProxy,
     clientAddress: addresses.resolve(peer, request.headers.get("x-forwarded-for")),
   };
 }
@@ -166,9 +170,9 @@ function createFinish(https: boolean): (request: Request, response: Response, re
     // Pages bring a policy of their own.
     for (const [name, value] of fixed)
       if (name !== "Content-Security-Policy" || !headers.has(name)) headers.set(name, value);
-    if (path === "/api/auth/verify" || isPage(path)) dropCors(headers);
+    if (isVerification(path) || isPage(path)) dropCors(headers);
     else dropUngrantedCors(headers);
-    headers.set("Vary", path === "/api/auth/verify" ? verifyVary : "Origin");
+    headers.set("Vary", isVerification(path) ? verifyVary : "Origin");
     return response;
   };
 }

@@ -18,6 +18,8 @@ export const requestTimeoutMs = 5_000;
 export interface RequestFacts {
   readonly requestId: string;
   readonly clientAddress: string;
+  /** Whether the peer is a trusted proxy, whose `X-Forwarded-*` may be believed. */
+  readonly fromProxy: boolean;
 }
 
 /** A request for one of `authRoutes`, its body read. */

@@ -18,6 +18,7 @@ export const routes: ReadonlyMap<string, readonly string[]> = new Map<string, re
   ["/health", ["GET", "HEAD"]],
   ["/health/live", ["GET", "HEAD"]],
   ["/api/auth/verify", ["GET", "HEAD"]],
+  ["/api/auth/forward", ["GET", "HEAD"]],
   ["/api/auth/session", ["GET", "HEAD"]],
   ...[...authRoutes].map(
     ([path, method]) =>
@@ -28,6 +29,11 @@ export const routes: ReadonlyMap<string, readonly string[]> = new Map<string, re
 /** The methods that a path takes; undefined where there is nothing. */
 export function methodsOf(path: string): readonly string[] | undefined {
   return path.startsWith("/assets/") ? read : routes.get(path);
+}
+
+/** Whether a path answers for a proxy or an API: the same for every origin, and never with CORS. */
+export function isVerification(path: string): boolean {
+  return path === "/api/auth/verify" || path === "/api/auth/forward";
 }
 
 /** Whether what is at a path, or would be, answers in HTML. */

@@ -1,0 +1,56 @@
+import type { Config } from "../config.ts";
+import type { RequestFacts } from "./auth.ts";
+import { type CallbackRules, checkCallback } from "./callback-url.ts";
+import { isHost } from "./host.ts";
+import { type AnswerVerify, verifyVary } from "./verify.ts";
+
+/** Answers one request for `/api/auth/forward`. */
+export type AnswerForward = (request: Request, facts: RequestFacts) => Promise<Response>;
+
+/**
+ * Builds `/api/auth/forward` for Traefik's ForwardAuth and Caddy's forward_auth: verify's answer, but for a person who
+ * opens a page without a session the way to the sign-in page and back. CONTRACT 2.5.
+ */
+export function createForwardAnswer(
+  answerVerify: AnswerVerify,
+  { baseUrl, defaultRedirectUrl, trustedOrigins }: Config,
+): AnswerForward {
+  const rules: CallbackRules = {
+    defaultRedirectUrl,
+    allowedOrigins: new Set(trustedOrigins),
+    ownOrigin: baseUrl,
+  };
+  return async (request, { requestId, fromProxy }) => {
+    const answer = await answerVerify(request, requestId);
+    if (answer.status !== 401 || !fromProxy || !isNavigation(request)) return answer;
+    const original = originalUrl(request.headers);
+    const checked = original === null ? null : checkCallback(original, rules);
+    if (checked === null) return answer;
+    return new Response(null, {
+      status: 302,
+      headers: {
+        Location: `${baseUrl}/signin?callbackUrl=${encodeURIComponent(checked)}`,
+        "Cache-Control": "no-store",
+        Vary: verifyVary,
+      },
+    });
+  };
+}
+
+/** Whether a person opens a page; a script's or a program's request would follow the redirect to no use. */
+function isNavigation({ method, headers }: Request): boolean {
+  const forwarded = headers.get("x-forwarded-method") ?? method;
+  if (forwarded !== "GET" && forwarded !== "HEAD") return false;
+  if ((headers.get("sec-fetch-mode") ?? "navigate") !== "navigate") return false;
+  return /(?:^|,)\s*text\/html\s*(?:[;,]|$)/i.test(headers.get("accept") ?? "");
+}
+
+/** The URL that the visitor asked the proxy for; null unless each of its parts is there once and well-formed. */
+function originalUrl(headers: Headers): string | null {
+  const protocol = headers.get("x-forwarded-proto");
+  const host = headers.get("x-forwarded-host");
+  const target = headers.get("x-forwarded-uri");
+  if (protocol !== "https" && protocol !== "http") return null;
+  if (!isHost(host) || target === null || !target.startsWith("/")) return null;
+  return `${protocol}://${host}${target}`;
+}
