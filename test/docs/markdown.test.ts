@@ -3,7 +3,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { run } from "../../src/cli/program.ts";
-import { type Document, outputPattern, projectDirectory, readDocument } from "../support/readme.ts";
+import {
+  codeSpans,
+  type Document,
+  outputPattern,
+  projectDirectory,
+  readDocument,
+  requireTable,
+} from "../support/readme.ts";
 
 const ownDocuments = ["README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/contract.md"];
 const exampleDocuments = [...new Bun.Glob("examples/*/README.md").scanSync(projectDirectory)].sort();
@@ -60,13 +67,21 @@ describe("the commands that the documents name", () => {
     expect(unknown).toEqual([]);
   });
 
-  test.each(["README.md", "docs/contract.md"])("are all of them in %s", (path) => {
-    const commands = [...(helps.get("") ?? "").matchAll(/^ {2}([a-z]+)(?= .*\S)/gm)].map(
-      ([, name = ""]) => name,
+  const commands = () =>
+    [...(helps.get("") ?? "").matchAll(/^ {2}([a-z]+)(?= .*\S)/gm)].map(([, name = ""]) => name);
+
+  test.each(["README.md", "docs/contract.md"])("are all of them in the table of %s", (path) => {
+    const table = readDocument(path).tables.find(({ header }) => header[0] === "command");
+    const listed = table?.rows.flatMap(([cell = ""]) => codeSpans(cell)) ?? [];
+    expect(commands()).toContain("doctor");
+    expect(commands().filter((name) => name !== "help" && !listed.includes(`latchkey ${name}`))).toEqual([]);
+  });
+
+  test("are not there where the contract says so", () => {
+    const missing = requireTable(readDocument("docs/contract.md"), "not yet").rows.flatMap(([what = ""]) =>
+      codeSpans(what),
     );
-    const named = commandsOf(readDocument(path)).map((mention) => mention.split(" ")[0]);
-    expect(commands).toContain("doctor");
-    expect(commands.filter((command) => command !== "help" && !named.includes(command))).toEqual([]);
+    expect(missing.filter((name) => commands().includes(name))).toEqual([]);
   });
 });
 
