@@ -6,7 +6,8 @@ import { adoptTables } from "./adopt.ts";
 import { errorCode } from "./failure.ts";
 import { applyMigrations, type MigrationConnection, type SchemaStatus, schemaStatus } from "./migrate.ts";
 
-const lockTimeoutMs = 10_000;
+/** Longer than taking over a million sessions, which was seen to take 17 s. */
+const lockTimeoutMs = 60_000;
 const header = "SQLite format 3\0";
 
 /**
