@@ -19,13 +19,15 @@ export function openNeon(url: string, proxy: string | null, onPoolError: (error:
   const pool = openPool(url, poolSize, queryTimeoutMs, onPoolError);
   const lookups = openPool(url, lookupPoolSize, 900, onPoolError);
   const readingDb = drizzle({ client: pool, schema });
-  const sessions = openBatchedSessions(
-    async (tokens) => {
+  const sessions = openBatchedSessions({
+    run: async (tokens) => {
       const query = { text: batchLookup, values: [tokens], rowMode: "array" as const };
       return (await lookups.query<PostgresColumns>(query)).rows;
     },
-    () => lookups.end(),
-  );
+    // The pool drops a connection whose query was late.
+    reset: () => {},
+    close: () => lookups.end(),
+  });
 
   return {
     driver: "neon",

@@ -1,7 +1,7 @@
 import { SQL } from "bun";
 import { drizzle } from "drizzle-orm/bun-sql";
 import { withDeadline } from "../deadline.ts";
-import { openPipelinedSessions } from "../session/store-postgres.ts";
+import { openPostgresSessions } from "../session/store-postgres.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
 import { errorCode, storeUnavailable } from "./failure.ts";
 import * as schema from "./schema.postgres.ts";
@@ -25,7 +25,7 @@ export function openPostgres(url: string): Database {
     return await pool.reserve({ signal: expired });
   };
   const readingDb = drizzle({ client: readingClient(connect) as unknown as SQL, schema });
-  const sessions = openPipelinedSessions(() => new SQL(connectionOptions(url, 1)));
+  const sessions = openPostgresSessions(() => new SQL(connectionOptions(url, 1)));
 
   return {
     driver: "postgres",

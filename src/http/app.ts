@@ -65,6 +65,7 @@ export function createApp(deps: AppDeps): App {
     verify: deps.verify,
     sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
     keepsRows: deps.keepsRows,
+    readsBearer: config.bearer === "signed",
     fixedHeaders,
     onFailure: (cause) => log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
   });

@@ -16,6 +16,8 @@ export interface VerifyAnswerDeps {
   readonly sessionMaxAgeSeconds: number;
   /** Whether a session's answer may be kept for as long as its row is the same object. */
   readonly keepsRows: boolean;
+  /** Whether `Authorization` counts at all. */
+  readonly readsBearer: boolean;
   /** Headers that every answer carries. */
   readonly fixedHeaders: Readonly<Record<string, string>>;
   readonly onFailure: (error: unknown) => void;
@@ -55,7 +57,8 @@ export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
   };
   return (request, requestId) => {
     try {
-      const result = deps.verify(request.headers.get("cookie"), request.headers.get("authorization"));
+      const { headers } = request;
+      const result = deps.verify(headers.get("cookie"), deps.readsBearer ? headers.get("authorization") : null);
       if (!(result instanceof Promise)) return answer(result, requestId);
       return result.then(
         (found) => answer(found, requestId),

@@ -3,9 +3,15 @@ import { withDeadline } from "../deadline.ts";
 import { type PostgresColumns, postgresLookup, postgresRow } from "./columns-postgres.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
+/** A verify answers within 1 s, 503 included; this leaves it the rest. */
 const lookupTimeoutMs = 900;
-/** Batches under way at once, each on a connection of its own. */
-const batchesInFlight = 4;
+/** Batches under way at once: enough for a database far away. */
+const batchesInFlight = 10;
+/**
+ * How long lookups gather while another batch is under way. A database near by answers sooner and sets the pace itself,
+ * with large batches that cost little each; one far away gets a batch every so often.
+ */
+const gatherMs = 1;
 const batchSize = 256;
 /** Lookups that may wait for a batch; beyond it the store is too slow to be worth waiting for. */
 const waitingMax = 8_192;
@@ -17,46 +23,65 @@ interface Waiting {
 }
 
 /** The text of a batch; its one parameter is the array of tokens. */
-export const batchLookup = `${postgresLookup} WHERE s.token = ANY($1)`;
+export const batchLookup = `${postgresLookup} WHERE s.token = ANY($1::text[])`;
+
+export interface BatchDeps {
+  /** Executes `batchLookup`, its rows as arrays; rejects when its connection is lost. */
+  readonly run: (tokens: string[]) => Promise<PostgresColumns[]>;
+  /** Replaces a connection that did not answer in time. */
+  readonly reset: () => void;
+  readonly close: () => Promise<void>;
+}
 
 /**
- * Looks sessions up in batches: what arrives while earlier batches are under way goes out together. For drivers and
- * poolers that cannot pipeline. `run` executes `batchLookup` and rejects when its connection is lost.
+ * Looks sessions up in batches: what arrives while an earlier batch is under way goes out together. Every lookup is
+ * sent after it was asked for, so an answer is as fresh as one of its own would be. A batch whose connection was lost is
+ * asked once more; one that is late fails with everything that waits behind it.
  */
-export function openBatchedSessions(
-  run: (tokens: string[]) => Promise<PostgresColumns[]>,
-  close: () => Promise<void>,
-): SessionStore {
+export function openBatchedSessions(deps: BatchDeps): SessionStore {
   let waiting: Waiting[] = [];
   let inFlight = 0;
-  let scheduled = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isScheduled = false;
 
   const send = async (batch: Waiting[]): Promise<void> => {
     const tokens = [...new Set(batch.map((lookup) => lookup.token))];
     try {
-      // A read may be asked twice: the first connection may have died while idle.
       const rows = await withDeadline(
-        run(tokens).catch(() => run(tokens)),
+        // A read may be asked twice: the first connection may have died while idle.
+        deps.run(tokens).catch(() => deps.run(tokens)),
         lookupTimeoutMs,
-        () => new Error(`no session lookup within ${lookupTimeoutMs} ms`),
+        () => new LateLookup(),
       );
       const found = new Map(rows.map((columns) => [columns[1], postgresRow(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
     } catch (cause) {
-      for (const lookup of batch) lookup.reject(storeUnavailable(cause));
+      deps.reset();
+      const failed = cause instanceof LateLookup ? [...batch, ...waiting.splice(0)] : batch;
+      for (const lookup of failed) lookup.reject(storeUnavailable(cause));
     }
   };
-  const pump = (): void => {
-    scheduled = false;
+  const flush = (): void => {
+    isScheduled = false;
+    clearTimeout(timer);
+    timer = undefined;
     while (waiting.length > 0 && inFlight < batchesInFlight) {
       const batch = waiting.slice(0, batchSize);
       waiting = waiting.slice(batchSize);
       inFlight += 1;
       void send(batch).finally(() => {
         inFlight -= 1;
-        pump();
+        flush();
       });
     }
+  };
+  const schedule = (): void => {
+    if (inFlight === 0 || waiting.length >= batchSize) {
+      if (!isScheduled) {
+        isScheduled = true;
+        setImmediate(flush);
+      }
+    } else timer ??= setTimeout(flush, gatherMs);
   };
   return {
     keepsRows: false,
@@ -65,12 +90,16 @@ export function openBatchedSessions(
         return Promise.reject(storeUnavailable(new Error("lookup queue is full")));
       const { promise, resolve, reject } = Promise.withResolvers<SessionRow | null>();
       waiting.push({ token, resolve, reject });
-      if (!scheduled) {
-        scheduled = true;
-        setImmediate(pump);
-      }
+      schedule();
       return promise;
     },
-    close,
+    close: deps.close,
   };
+}
+
+class LateLookup extends Error {
+  override readonly name = "LateLookup";
+  constructor() {
+    super(`no session lookup within ${lookupTimeoutMs} ms`);
+  }
 }
