@@ -47,14 +47,19 @@ export function describeCause(error: unknown): readonly { name: string; code?: s
     chain.push({
       name: current.name,
       ...(typeof named === "string" ? { code: named } : {}),
-      // DrizzleQueryError's message holds the query's parameters, password hashes among them.
-      message:
-        current.name === "DrizzleQueryError" || current.message.startsWith("Failed query")
-          ? "query failed"
-          : current.message,
+      message: loggableMessage(current, named),
     });
   }
   return chain;
+}
+
+/** Classes of SQLSTATE (data exceptions, violated constraints, RAISE), whose messages may quote the refused row. */
+const quotingCodes = /^(?:22|23|44|P0)[0-9A-Z]{3}$|^SQLITE_CONSTRAINT_TRIGGER$/;
+
+function loggableMessage(error: Error, code: unknown): string {
+  // DrizzleQueryError's message holds the query's parameters, password hashes among them.
+  if (error.name === "DrizzleQueryError" || error.message.startsWith("Failed query")) return "query failed";
+  return typeof code === "string" && quotingCodes.test(code) ? "refused by the database" : error.message;
 }
 
 /** A session's id as the log shows it: enough to follow one session, not enough to name it elsewhere. */
