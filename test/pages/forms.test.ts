@@ -142,7 +142,7 @@ describe("a form that is refused", () => {
     const { asked, script } = recording();
     const { status, html } = await visit(script, { signedIn: true }).post(
       path,
-      fields as Record<string, string>,
+      fields,
     );
     expect([status, asked]).toEqual([400, []]);
     for (const [id, message] of Object.entries(errors)) {

@@ -3,7 +3,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions } from "playwright-core";
 import { launchBrowser } from "../support/browser.ts";
-import { openState, states } from "./states.ts";
+import { openState } from "./open-state.ts";
+import { states } from "./states.ts";
 
 const views: Readonly<Record<string, BrowserContextOptions>> = {
   light: { viewport: { width: 1200, height: 760 }, colorScheme: "light" },

@@ -1,21 +1,7 @@
-import type { BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { AppError } from "../../src/errors.ts";
-import {
-  createScriptedPages,
-  macFirefox,
-  type Script,
-  scriptedCookie,
-  type ScriptedSession,
-} from "./scripted-pages.ts";
-
-/** One thing that a page can look like, and how a visitor gets there. */
-export interface PageState {
-  readonly name: string;
-  readonly script?: Script;
-  readonly path: string;
-  readonly signedIn?: boolean;
-  readonly act?: (page: Page) => Promise<void>;
-}
+import type { PageState } from "./open-state.ts";
+import { macFirefox, type Script, type ScriptedSession } from "./scripted-pages.ts";
 
 const refusal = (status: number, code: string, headers: Record<string, string> = {}) => ({
   answer: () => Response.json({ code, message: "" }, { status, headers }),
@@ -56,10 +42,9 @@ async function submit(page: Page, fields: Readonly<Record<string, string>>, butt
   for (const [label, value] of Object.entries(fields))
     await page.getByLabel(label, { exact: true }).fill(value);
   await Promise.all([
-    page.waitForLoadState("load"),
+    page.waitForEvent("load"),
     page.getByRole("button", { name: button, exact: true }).click(),
   ]);
-  await page.waitForLoadState("networkidle");
 }
 
 const signIn = (page: Page) =>
@@ -81,23 +66,37 @@ const docs = "?callbackUrl=http%3A%2F%2Flocalhost%3A3000%2Fguide";
 const elsewhere = { BETTER_AUTH_TRUSTED_ORIGINS: "https://docs.example.com" };
 
 export const states: readonly PageState[] = [
-  { name: "sign-in", path: `/signin${docs}` },
-  { name: "sign-in-empty", path: "/signin", act: (page) => submit(page, {}, "Sign in") },
+  { name: "sign-in", shows: "to continue to localhost:3000", path: `/signin${docs}` },
+  {
+    name: "sign-in-empty",
+    shows: "Enter your email address.",
+    path: "/signin",
+    act: (page) => submit(page, {}, "Sign in"),
+  },
   {
     name: "sign-in-refused",
+    shows: "The email or the password is not right.",
     path: "/signin",
     script: refusal(401, "INVALID_EMAIL_OR_PASSWORD"),
     act: signIn,
   },
   {
     name: "sign-in-limited",
+    shows: "Try again in 3 minutes.",
     path: "/signin",
     script: refusal(429, "TOO_MANY_REQUESTS", { "Retry-After": "130" }),
     act: signIn,
   },
-  { name: "sign-in-outage", path: "/signin", script: outage, act: signIn },
+  {
+    name: "sign-in-outage",
+    shows: "Accounts cannot be reached at the moment.",
+    path: "/signin",
+    script: outage,
+    act: signIn,
+  },
   {
     name: "sign-in-revealed",
+    shows: "Hide",
     path: "/signin",
     act: async (page) => {
       await page.getByLabel("Password", { exact: true }).fill("correct horse");
@@ -106,32 +105,58 @@ export const states: readonly PageState[] = [
   },
   {
     name: "sign-in-signed-out",
+    shows: "You are signed out.",
     path: "/account",
     signedIn: true,
     act: (page) => submit(page, {}, "Sign out"),
   },
-  { name: "sign-up", path: "/signup" },
-  { name: "sign-up-empty", path: "/signup", act: (page) => submit(page, {}, "Create account") },
+  { name: "sign-up", shows: "Already have an account?", path: "/signup" },
+  {
+    name: "sign-up-empty",
+    shows: "Choose a password.",
+    path: "/signup",
+    act: (page) => submit(page, {}, "Create account"),
+  },
   {
     name: "sign-up-taken",
+    shows: "Sign in instead",
     path: "/signup",
     script: refusal(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"),
     act: signUp,
   },
-  { name: "sign-up-closed", path: "/signup", script: { env: { LATCHKEY_SIGN_UP: "closed" } } },
-  { name: "signed-in", path: "/signin", signedIn: true, script: { env: elsewhere } },
-  { name: "sign-out", path: "/signout", signedIn: true, script: { env: elsewhere } },
+  {
+    name: "sign-up-closed",
+    shows: "Sign-up is closed",
+    path: "/signup",
+    script: { env: { LATCHKEY_SIGN_UP: "closed" } },
+  },
+  {
+    name: "signed-in",
+    shows: "Continue to docs.example.com",
+    path: "/signin",
+    signedIn: true,
+    script: { env: elsewhere },
+  },
+  { name: "sign-out", shows: "Stay signed in", path: "/signout", signedIn: true, script: { env: elsewhere } },
   {
     name: "sign-out-outage",
+    shows: "You are still signed in",
     path: "/signout",
     signedIn: true,
     script: outage,
     act: (page) => submit(page, {}, "Sign out"),
   },
-  { name: "account", path: "/account", signedIn: true, script: { sessions, env: elsewhere } },
-  { name: "account-one-device", path: "/account", signedIn: true },
+  {
+    name: "account",
+    shows: "Edge on Windows",
+    path: "/account",
+    signedIn: true,
+    script: { sessions, env: elsewhere },
+  },
+  { name: "account-one-device", shows: "This device", path: "/account", signedIn: true },
   {
     name: "account-saved",
+    shows: "Your name is saved.",
     path: "/account",
     signedIn: true,
     script: { sessions },
@@ -139,6 +164,7 @@ export const states: readonly PageState[] = [
   },
   {
     name: "account-password-refused",
+    shows: "This is not your current password.",
     path: "/account",
     signedIn: true,
     script: { sessions, ...refusal(400, "INVALID_PASSWORD") },
@@ -146,6 +172,7 @@ export const states: readonly PageState[] = [
   },
   {
     name: "account-password-limited",
+    shows: "Try again in 1 hour.",
     path: "/account",
     signedIn: true,
     script: { sessions, ...refusal(429, "TOO_MANY_REQUESTS", { "Retry-After": "3600" }) },
@@ -153,16 +180,25 @@ export const states: readonly PageState[] = [
   },
   {
     name: "account-delete-refused",
+    shows: "This is not your current password.",
     path: "/account",
     signedIn: true,
     script: { sessions, ...refusal(400, "INVALID_PASSWORD") },
     act: deleteAccount,
   },
-  { name: "account-outage", path: "/account", signedIn: true, script: outage, act: changePassword },
-  { name: "not-found", path: "/account/nothing" },
-  { name: "twice", path: "/signin?callbackUrl=/a&callbackUrl=/b" },
+  {
+    name: "account-outage",
+    shows: "Back in a moment",
+    path: "/account",
+    signedIn: true,
+    script: outage,
+    act: changePassword,
+  },
+  { name: "not-found", shows: "Page not found", path: "/account/nothing" },
+  { name: "twice", shows: "That link does not work", path: "/signin?callbackUrl=/a&callbackUrl=/b" },
   {
     name: "branded",
+    shows: "Kestrel Docs",
     path: "/signup",
     script: {
       env: {
@@ -172,24 +208,3 @@ export const states: readonly PageState[] = [
     },
   },
 ];
-
-/** Opens a state in a browser, from a server of its own. @returns what ends that server. */
-export async function openState(
-  context: BrowserContext,
-  page: Page,
-  state: PageState,
-): Promise<() => Promise<void>> {
-  let respond: (request: Request) => Promise<Response> = async () => new Response(null, { status: 503 });
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => respond(request) });
-  const origin = `http://localhost:${server.port}`;
-  respond = createScriptedPages({ ...state.script, env: { BETTER_AUTH_URL: origin, ...state.script?.env } });
-  await context.clearCookies();
-  if (state.signedIn === true) {
-    const [name = "", value = ""] = scriptedCookie.split("=");
-    await context.addCookies([{ name, value, url: origin }]);
-  }
-  await page.goto(origin + state.path);
-  await page.waitForLoadState("networkidle");
-  await state.act?.(page);
-  return () => server.stop(true);
-}
