@@ -9,10 +9,10 @@ export interface InputRules {
   readonly passwordMinLength: number;
 }
 
-const passwordMaxLength = 128;
-const nameMaxLength = 100;
-const emailMaxLength = 254;
-const imageMaxLength = 2_048;
+export const passwordMaxLength = 128;
+export const nameMaxLength = 100;
+export const emailMaxLength = 254;
+export const imageMaxLength = 2_048;
 const booleans: Readonly<Record<string, boolean>> = {
   true: true,
   on: true,

@@ -14,6 +14,7 @@ import { createRequestIds, dropCors, dropUngrantedCors, isRequestId, securityHea
 import { live } from "./health.ts";
 import { type AnswerHot, createHotRoutes } from "./hot.ts";
 import { createHostMemory, isHost } from "./host.ts";
+import { createOpenApiAnswer } from "./openapi.ts";
 import { requireAllowedOrigin } from "./origins.ts";
 import { createPages, type Pages } from "./pages.ts";
 import { canonicalPath, isPage, isVerification, methodsOf } from "./routes.ts";
@@ -119,6 +120,7 @@ function routed(
     .onRequest(({ request }) => requireAcceptable(request, allowed))
     .get("/health", deps.health)
     .get("/health/live", () => live(version))
+    .get("/openapi.json", createOpenApiAnswer(deps.config, version))
     .get("/api/auth/verify", ({ request }) => answerVerify(request, factsOf(request).requestId))
     .get("/api/auth/forward", ({ request }) => answerForward(request, factsOf(request)))
     .get("/api/auth/session", async ({ request }) =>

@@ -15,6 +15,7 @@ export const routes: ReadonlyMap<string, readonly string[]> = new Map<string, re
   ["/account/sessions/revoke", form],
   ["/account/sessions/revoke-others", form],
   ["/account/delete", form],
+  ["/openapi.json", read],
   ["/health", ["GET", "HEAD"]],
   ["/health/live", ["GET", "HEAD"]],
   ["/api/auth/verify", ["GET", "HEAD"]],
