@@ -64,7 +64,7 @@ export function parseCidr(text: string): Parsed<string> {
   if (parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()) {
     return refused(
       `${quote(text)} is an IPv4 address written as IPv6`,
-      `write it as IPv4: ${parsed.toIPv4Address()}`,
+      `write it as IPv4: ${parsed.toIPv4Address().toString()}`,
     );
   }
   const width = version === 4 ? 32 : 128;

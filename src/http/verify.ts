@@ -58,7 +58,10 @@ export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
   return (request, requestId) => {
     try {
       const { headers } = request;
-      const result = deps.verify(headers.get("cookie"), deps.readsBearer ? headers.get("authorization") : null);
+      const result = deps.verify(
+        headers.get("cookie"),
+        deps.readsBearer ? headers.get("authorization") : null,
+      );
       if (!(result instanceof Promise)) return answer(result, requestId);
       return result.then(
         (found) => answer(found, requestId),

@@ -160,7 +160,7 @@ describe("a SQLite file", () => {
           const database = await (legacy ? openLegacy : openEmpty)("sqlite");
           if (!legacy) rmSync(pathOf(database));
           for (const child of processes) {
-            child.stdin.write(`${pathOf(database)}\n`);
+            void child.stdin.write(`${pathOf(database)}\n`);
             void child.stdin.flush();
           }
           const applied = await Promise.all(answers.map(async (answer) => (await answer.next()).value));
