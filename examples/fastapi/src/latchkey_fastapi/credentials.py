@@ -1,0 +1,63 @@
+"""The part of a request that latchkey needs to see."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+
+SESSION_COOKIES = (b"better-auth.session_token", b"__Secure-better-auth.session_token")
+MAX_CREDENTIAL_BYTES = 4096
+
+# Anything else would be a 400 or 431 from latchkey, an outage by the looks of it; it cannot be a session anyway.
+_SENDABLE = re.compile(rb"[\x20-\x7e]{0,%d}" % MAX_CREDENTIAL_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Byte-exact headers for latchkey, kept out of `repr` and logs."""
+
+    cookie: bytes | None = None
+    authorization: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(cookie={self.cookie is not None}, authorization={self.authorization is not None})"
+
+    def __bool__(self) -> bool:
+        return self.cookie is not None or self.authorization is not None
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers to send; none for an anonymous visitor."""
+        pairs = ((b"Cookie", self.cookie), (b"Authorization", self.authorization))
+        return [(name, value) for name, value in pairs if value is not None]
+
+    def digest(self) -> bytes:
+        """SHA-256 that identifies them, so that a cache holds no credential."""
+        parts = [b"-" if part is None else b"+" + part for part in (self.cookie, self.authorization)]
+        return hashlib.sha256(b"\n".join(parts)).digest()  # neither part can hold a line feed
+
+
+def read_credentials(headers: Headers) -> Credentials:
+    """Takes the session cookie and `Authorization` out of a request's headers, and nothing else.
+
+    Starlette's `request.cookies` unquotes values and keeps the last of duplicates, where latchkey, like BetterAuth,
+    takes the first: hence the parsing by hand.
+    """
+    raw = headers.raw
+    cookies = b";".join(value for name, value in raw if name == b"cookie")
+    authorization = next((value.strip() for name, value in raw if name == b"authorization"), b"")
+    return Credentials(
+        cookie=_session_cookies(cookies),
+        authorization=authorization if authorization and _SENDABLE.fullmatch(authorization) else None,
+    )
+
+
+def _session_cookies(header: bytes) -> bytes | None:
+    first: dict[bytes, bytes] = {}
+    for pair in header.split(b";"):
+        name, equals, value = pair.partition(b"=")
+        if equals and name.strip() in SESSION_COOKIES:
+            first.setdefault(name.strip(), value.strip())
+    # Both names may be there on localhost; latchkey knows which one is its own.
+    sendable = [name + b"=" + value for name, value in first.items() if _SENDABLE.fullmatch(value)]
+    return b"; ".join(sendable) or None

@@ -1,0 +1,56 @@
+"""Configuration from the environment; every field is the variable of the same name in capitals."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .origins import normalize_origin
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+
+
+def _base_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("write it as http://host:port or https://host")
+    if url.username is not None or url.query or url.fragment:
+        # httpx would turn user info into an Authorization header, over the visitor's.
+        raise ValueError("leave out user info, query and fragment")
+    return value.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """Validated settings; a bad value raises `ValidationError` with every problem."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    latchkey_url: Annotated[str, AfterValidator(_base_url)] = "http://localhost:3001"
+    """Where latchkey answers, seen from this server. Redirects are not followed."""
+
+    allowed_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(normalize_origin)], ...], NoDecode, BeforeValidator(_split)
+    ] = ("http://localhost:3000",)
+    """Comma-separated exact origins of sites that may call this API with the visitor's cookie."""
+
+    verify_timeout_seconds: float = Field(default=2.0, gt=0, le=60)
+    """One check, connecting included. latchkey itself gives up after 1 s."""
+
+    verify_queue_timeout_seconds: float = Field(default=3.0, gt=0, le=60)
+    """How long a check may wait for a free connection before that, in a burst."""
+
+    verify_max_connections: int = Field(default=10, ge=1)
+    """More are slower: httpx looks at each of them several times a request."""
+
+    verify_cache_ttl_seconds: float = Field(default=0.0, ge=0, le=60)
+    """0 is off. Otherwise a revoked session lives on here for up to this long."""
+
+    verify_cache_max_entries: int = Field(default=10_000, ge=1)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)

@@ -1,0 +1,1 @@
+"""Servers and visitors for the tests."""
