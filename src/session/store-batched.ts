@@ -43,9 +43,12 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
   let inFlight = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isScheduled = false;
+  /** How often the connection was replaced: batches that were late on one together replace it once. */
+  let replaced = 0;
 
   const send = async (batch: Waiting[]): Promise<void> => {
     const tokens = [...new Set(batch.map((lookup) => lookup.token))];
+    const sentOn = replaced;
     try {
       const rows = await withDeadline(
         // A read may be asked twice: the first connection may have died while idle.
@@ -56,7 +59,10 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
       const found = new Map(rows.map((columns) => [columns[1], postgresRow(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
     } catch (cause) {
-      deps.reset();
+      if (sentOn === replaced) {
+        replaced += 1;
+        deps.reset();
+      }
       const failed = cause instanceof LateLookup ? [...batch, ...waiting.splice(0)] : batch;
       for (const lookup of failed) lookup.reject(storeUnavailable(cause));
     }
