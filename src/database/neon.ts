@@ -8,7 +8,8 @@ import * as schema from "./schema.postgres.ts";
 
 const poolSize = 10;
 const lookupPoolSize = 4;
-const connectTimeoutMs = 2_000;
+/** A request has 5 s; a connection that takes longer than this to get leaves too little of them. */
+const connectTimeoutMs = 4_000;
 const queryTimeoutMs = 4_000;
 
 /** Opens a Neon database through its serverless driver: WebSocket connections, since sign-up needs a transaction. */

@@ -8,7 +8,8 @@ import * as schema from "./schema.postgres.ts";
 
 /** Connections for everything but session lookups, which have their own. */
 const poolSize = 10;
-const connectTimeoutMs = 2_000;
+/** A request has 5 s; a connection that takes longer than this to get leaves too little of them. */
+const connectTimeoutMs = 4_000;
 const queryTimeoutMs = 4_000;
 
 /** What Drizzle's `bun-sql` driver asks of a client: a lazy query that yields objects, or arrays by `values()`. */

@@ -1,3 +1,4 @@
+import { SQL } from "bun";
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { neonConfig, Pool } from "@neondatabase/serverless";
 import { type NeonRelay, startNeonRelay } from "./neon-relay.ts";
@@ -116,8 +117,13 @@ describe("startNeonRelay", () => {
       () => "answered",
       () => "broken",
     );
-    await Bun.sleep(300);
-    await server.terminateBackends(new URL(url).pathname.slice(1));
+    const outside = new SQL(server.url("postgres"), { max: 1 });
+    const name = new URL(url).pathname.slice(1);
+    const sleeping = () =>
+      outside`SELECT 1 FROM pg_stat_activity WHERE datname = ${name} AND state = 'active' AND query LIKE '%pg_sleep%'`;
+    while ((await sleeping()).length === 0) await Bun.sleep(5);
+    await outside.close();
+    await server.terminateBackends(name);
     expect(await asleep).toBe("broken");
     await pool.end();
   });
