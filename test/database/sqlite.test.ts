@@ -1,0 +1,179 @@
+import { Database as SqliteDatabase } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import type { Database } from "../../src/database/database.ts";
+import { openSqlite } from "../../src/database/sqlite.ts";
+import { migrateSqliteFile } from "../../src/database/sqlite-file.ts";
+import { temporaryDirectory } from "../support/reaper.ts";
+
+setDefaultTimeout(30_000);
+
+let path: string;
+let database: Database;
+let outside: SqliteDatabase;
+beforeEach(async () => {
+  path = join(temporaryDirectory("sqlite"), "latchkey.db");
+  await migrateSqliteFile(path);
+  database = openSqlite(path);
+  outside = new SqliteDatabase(path, { readwrite: true });
+});
+afterEach(async () => {
+  outside.close();
+  await database.close();
+});
+
+const insert = "INSERT INTO verification (id, identifier, value, expires_at) VALUES (?, 'i', 'v', 1)";
+const ids = () =>
+  outside
+    .query<{ id: string }, []>("SELECT id FROM verification ORDER BY rowid")
+    .all()
+    .map(({ id }) => id);
+const write = async (id: string) => {
+  const transaction = await database.begin();
+  await transaction.query(insert, [id]);
+  await transaction.commit();
+};
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => "no failure",
+    (error: unknown) => error,
+  );
+
+describe("openSqlite", () => {
+  test("writes durably, in WAL, with foreign keys held", async () => {
+    const transaction = await database.begin();
+    const pragma = async (name: string) =>
+      Object.values((await transaction.query(`PRAGMA ${name}`))[0] ?? {})[0];
+    expect([
+      await pragma("journal_mode"),
+      await pragma("synchronous"),
+      await pragma("foreign_keys"),
+      await pragma("busy_timeout"),
+    ]).toEqual(["wal", 2, 1, 0]);
+    await transaction.rollback();
+  });
+
+  test("refuses to make a file that is not there", () => {
+    expect(() => openSqlite(`${path}.gone`)).toThrow();
+  });
+
+  test("reads on a connection that cannot write", async () => {
+    const reads = database.reads() as { $client: SqliteDatabase };
+    expect(() => reads.$client.run("DELETE FROM verification")).toThrow("readonly");
+  });
+
+  test("shows a transaction to itself alone until it is committed", async () => {
+    const transaction = await database.begin();
+    await transaction.query(insert, ["a"]);
+    expect([await transaction.query("SELECT id FROM verification"), ids()]).toEqual([[{ id: "a" }], []]);
+    await transaction.commit();
+    expect(ids()).toEqual(["a"]);
+  });
+
+  test("leaves nothing of a transaction that was rolled back", async () => {
+    const transaction = await database.begin();
+    await transaction.query(insert, ["a"]);
+    await transaction.rollback();
+    await write("b");
+    expect(ids()).toEqual(["b"]);
+  });
+
+  test("holds a transaction across asynchronous work, and gives the next one its turn", async () => {
+    const first = await database.begin();
+    const waiting = ["b", "c", "d"].map(write);
+    await first.query(insert, ["a"]);
+    await Bun.sleep(20);
+    expect(ids()).toEqual([]);
+    await first.commit();
+    await Promise.all(waiting);
+    expect(ids()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("gives the next one its turn after a rollback and after a failed statement, too", async () => {
+    const first = await database.begin();
+    const second = write("b");
+    expect(await failure(first.query("INSERT INTO nowhere VALUES (1)"))).toBeInstanceOf(Error);
+    await first.rollback();
+    await second;
+    expect(ids()).toEqual(["b"]);
+  });
+
+  test("lets nobody wait for the writer longer than 2 s, and loses no turn over it", async () => {
+    const first = await database.begin();
+    const started = performance.now();
+    const waited = await Promise.all([failure(database.begin()), failure(database.begin())]);
+    expect(waited).toEqual([
+      expect.objectContaining({ status: 503, code: "STORE_UNAVAILABLE" }),
+      expect.objectContaining({ status: 503, code: "STORE_UNAVAILABLE" }),
+    ]);
+    expect(performance.now() - started).toBeGreaterThan(1_900);
+    const next = write("b");
+    await first.commit();
+    await next;
+    expect(ids()).toEqual(["b"]);
+  });
+
+  test("waits for another process' lock without stopping this one", async () => {
+    outside.run("BEGIN IMMEDIATE");
+    const writing = write("a");
+    // As many turns of the event loop as it takes to show that it turns.
+    let longest = 0;
+    let last = performance.now();
+    for (let turn = 0; turn < 50; turn += 1) {
+      await Bun.sleep(2);
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }
+    expect(longest).toBeLessThan(500);
+    outside.run("COMMIT");
+    await writing;
+    expect(ids()).toEqual(["a"]);
+  });
+
+  test("gives up another process' lock after 2 s with 503, and writes again once it is gone", async () => {
+    outside.run("BEGIN IMMEDIATE");
+    const started = performance.now();
+    expect(await failure(write("a"))).toMatchObject({
+      status: 503,
+      code: "STORE_UNAVAILABLE",
+      cause: { code: "SQLITE_BUSY" },
+    });
+    expect(performance.now() - started).toBeGreaterThan(1_900);
+    outside.run("ROLLBACK");
+    await write("b");
+    expect(ids()).toEqual(["b"]);
+  });
+
+  test("reads while another process holds the lock", async () => {
+    outside.run("BEGIN EXCLUSIVE");
+    expect(await database.ping()).toBeGreaterThan(0);
+    expect(database.sessions.find("none")).toBeNull();
+    outside.run("ROLLBACK");
+  });
+
+  test("asks the database for its clock", async () => {
+    expect(Math.abs((await database.ping()) - Date.now())).toBeLessThan(5_000);
+  });
+
+  test("keeps what it acknowledged when the process is killed", async () => {
+    const script = `
+      const { openSqlite } = await import(${JSON.stringify(join(import.meta.dir, "../../src/database/sqlite.ts"))});
+      const database = openSqlite(${JSON.stringify(path)});
+      for (let count = 0; ; count += 1) {
+        const transaction = await database.begin();
+        await transaction.query(${JSON.stringify(insert)}, [String(count)]);
+        await transaction.commit();
+        process.stdout.write(count + "\\n");
+      }`;
+    const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
+    let told = "";
+    for await (const chunk of child.stdout) {
+      told += new TextDecoder().decode(chunk);
+      if (told.split("\n").length > 20) child.kill("SIGKILL");
+    }
+    const acknowledged = told.split("\n").slice(0, -1);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(20);
+    expect(ids()).toEqual(expect.arrayContaining(acknowledged));
+    expect(outside.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+  });
+});
