@@ -6,7 +6,9 @@ export interface LoadSpec {
   readonly requests: string;
   readonly connections: number;
   /** When to stop: after a measured time (past an unmeasured one), or after so many requests, all measured. */
-  readonly until: { readonly warmUpMs: number; readonly measureMs: number } | { readonly requests: number };
+  readonly until:
+    | { readonly warmUpMs: number; readonly measureMs: number }
+    | { readonly requests: number; readonly atMostMs?: number };
   /** Requests a second, spread evenly; without it each connection sends as soon as it has its answer. */
   readonly pace?: number;
   /** The statuses that may come, each with its body's length in bytes (null: any). */
@@ -18,7 +20,7 @@ export interface LoadSpec {
 }
 
 export interface LoadResult {
-  /** Answers within the measured time. */
+  /** Within the measured time. */
   readonly answers: number;
   readonly elapsedMs: number;
   readonly statuses: Readonly<Record<string, number>>;

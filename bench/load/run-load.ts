@@ -1,6 +1,7 @@
 import { cpuMicros } from "../machine/process-usage.ts";
 import { type Connection, type ConnectionEvents, openConnection } from "./connection.ts";
 import { createLatencies } from "./latencies.ts";
+import type { ParsedResponse } from "./response.ts";
 import type { LoadResult, LoadSpec } from "./protocol.ts";
 
 /** How long answers may take that are still under way when a run ends. */
@@ -13,7 +14,7 @@ export async function runLoad(spec: LoadSpec, requests: readonly Uint8Array[]): 
   const events: ConnectionEvents = {
     answered(connection, response) {
       const now = performance.now();
-      tally.answered(now - connection.dueAt, response.status, response.bodyLength);
+      tally.answered(connection.dueAt, now, response);
       sender.idle(connection, now);
     },
     broke(connection, reason) {
@@ -27,28 +28,33 @@ export async function runLoad(spec: LoadSpec, requests: readonly Uint8Array[]): 
   if ("requests" in spec.until) tally.begin();
   sender.start(connections);
   if ("requests" in spec.until) {
-    await sender.ended;
+    const { atMostMs } = spec.until;
+    await (atMostMs === undefined ? sender.ended : Promise.race([sender.ended, Bun.sleep(atMostMs)]));
   } else {
     await Bun.sleep(spec.until.warmUpMs);
     tally.begin();
     await Bun.sleep(spec.until.measureMs);
   }
-  const result = tally.end();
+  tally.end();
   sender.stop();
   await Promise.race([sender.ended, Bun.sleep(settleMs)]);
   for (const connection of connections) connection.close();
-  return result;
+  return tally.result();
 }
 
-/** Counts what comes back between `begin` and `end`. Outside of that only what went wrong counts. */
+/**
+ * Counts the answers between `begin` and `end`. What was under way at the end still counts as a latency, or a server
+ * that answers nobody for a while would look fast; and what went wrong counts whenever it did.
+ */
 function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
   const latencies = createLatencies();
   const statuses: Record<string, number> = {};
-  let measuring = false;
+  let startedAt = Number.POSITIVE_INFINITY;
+  let endedAt = Number.POSITIVE_INFINITY;
+  let answers = 0;
   let wrongLengths = 0;
   let broken = 0;
   let breakReason: string | undefined;
-  let startedAt = 0;
   let serverCpu: number | null = null;
   let ownCpu = process.cpuUsage();
   return {
@@ -56,38 +62,39 @@ function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
       serverCpu = cpuMicros(serverPid);
       ownCpu = process.cpuUsage();
       startedAt = performance.now();
-      measuring = true;
     },
-    answered(latencyMs: number, status: number, bodyLength: number) {
+    answered(dueAt: number, now: number, { status, bodyLength }: ParsedResponse) {
       const expected = expect[status];
-      if (expected === undefined || measuring) statuses[status] = (statuses[status] ?? 0) + 1;
+      const inTime = now >= startedAt && now < endedAt;
+      if (inTime) answers += 1;
+      if (inTime || expected === undefined) statuses[status] = (statuses[status] ?? 0) + 1;
       if (expected !== undefined && expected !== null && expected !== bodyLength) wrongLengths += 1;
-      if (measuring) latencies.add(latencyMs);
+      if (now >= startedAt && dueAt < endedAt) latencies.add(now - dueAt);
     },
     broke(reason: string) {
       broken += 1;
       breakReason ??= reason;
     },
-    end(): LoadResult {
-      measuring = false;
-      const elapsedMs = performance.now() - startedAt;
+    end() {
+      endedAt = performance.now();
       const serverCpuNow = cpuMicros(serverPid);
-      const { user, system } = process.cpuUsage(ownCpu);
-      return {
-        answers: latencies.count(),
-        elapsedMs,
-        statuses,
-        wrongLengths,
-        broken,
-        ...(breakReason === undefined ? {} : { breakReason }),
-        p50Ms: latencies.percentile(0.5),
-        p99Ms: latencies.percentile(0.99),
-        maxMs: latencies.percentile(1),
-        serverCpuMicros: serverCpu === null || serverCpuNow === null ? null : serverCpuNow - serverCpu,
-        generatorCpuMicros: user + system,
-        ...(keepLatencies ? { latenciesMs: latencies.all() } : {}),
-      };
+      serverCpu = serverCpu === null || serverCpuNow === null ? null : serverCpuNow - serverCpu;
+      ownCpu = process.cpuUsage(ownCpu);
     },
+    result: (): LoadResult => ({
+      answers,
+      elapsedMs: endedAt - startedAt,
+      statuses,
+      wrongLengths,
+      broken,
+      ...(breakReason === undefined ? {} : { breakReason }),
+      p50Ms: latencies.percentile(0.5),
+      p99Ms: latencies.percentile(0.99),
+      maxMs: latencies.percentile(1),
+      serverCpuMicros: serverCpu,
+      generatorCpuMicros: ownCpu.user + ownCpu.system,
+      ...(keepLatencies ? { latenciesMs: latencies.all() } : {}),
+    }),
   };
 }
 
