@@ -16,7 +16,11 @@ const own: ReadonlySet<string> = new Set(["/account", ...dropped]);
 
 /** Where a page leads: to `value` where that may be, else to the default redirect. Fit for `Location`. CONTRACT 2.5. */
 export function resolveCallback(value: string | null | undefined, rules: CallbackRules): string {
-  return checkCallback(value, rules) ?? new URL(rules.defaultRedirectUrl).href;
+  return (
+    checkCallback(value, rules) ??
+    checkCallback(rules.defaultRedirectUrl, rules) ??
+    new URL("/account", rules.ownOrigin).href
+  );
 }
 
 /**

@@ -97,7 +97,6 @@ async function act(deps: PageDeps, visit: Visit, action: Action): Promise<Respon
   const { refusal } = outcome;
   // The page cannot be shown without the store either.
   if (refusal.status >= 500) throw refusal;
-  if (refusal.status === 401) return answers.redirect(`${config.baseUrl}/signin${ownCallback(deps)}`);
   const error = explainRefusal(refusalOf(refusal), action.names ?? {});
   return accountPage(deps, visit, {
     form: action.form,

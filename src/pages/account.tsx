@@ -33,7 +33,7 @@ export function AccountPage(props: AccountProps) {
   const { site, user, refused } = props;
   const errorOf = (form: AccountForm): FormError => (refused?.form === form ? refused.error : noError);
   return (
-    <Document site={site} title="Your account" failed={refused !== undefined}>
+    <Document site={site} title="Your account" failed={refused !== undefined} notice={props.notice}>
       <AccountHeader site={site} />
       <main class="account">
         <div class="account-title">

@@ -19,18 +19,21 @@ export interface Site {
 interface DocumentProps {
   readonly site: Site;
   readonly title: string;
-  /** Announced first, since nothing else on a fresh page is (WCAG 4.1.3 does not reach it). */
+  /** The title says so first: it is what screen readers read of a fresh page. */
   readonly failed?: boolean;
+  /** Read out likewise. */
+  readonly notice?: string | undefined;
   readonly children: ComponentChildren;
 }
 
 /** A whole document around `children`, which bring the landmarks. */
-export function Document({ site, title, failed = false, children }: DocumentProps) {
+export function Document({ site, title, failed = false, notice, children }: DocumentProps) {
+  const outcome = failed ? "Error: " : notice === undefined ? "" : `${notice} `;
   return (
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        <title>{`${failed ? "Error: " : ""}${title} – ${site.brandName}`}</title>
+        <title>{`${outcome}${title} – ${site.brandName}`}</title>
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
@@ -44,9 +47,10 @@ export function Document({ site, title, failed = false, children }: DocumentProp
 }
 
 /** A page with one card in the middle: sign-in, sign-up, sign-out, failures. */
-export function CardPage({ site, title, failed = false, children }: DocumentProps) {
+export function CardPage({ children, ...document }: DocumentProps) {
+  const { site } = document;
   return (
-    <Document site={site} title={title} failed={failed}>
+    <Document {...document}>
       <div class="stage">
         <header class="stage-brand">
           <Brand site={site} />

@@ -35,7 +35,7 @@ export function SignInPage({ site, destination, notice, error, email, rememberMe
   const failed = hasError(error);
   const atPassword = email !== "" && error.fields["email"] === undefined;
   return (
-    <CardPage site={site} title="Sign in" failed={failed}>
+    <CardPage site={site} title="Sign in" failed={failed} notice={notice}>
       <h1>Sign in</h1>
       <Continuation host={destination.host} />
       <Notice text={notice} />

@@ -64,6 +64,7 @@ describe("resolveCallback", () => {
     ["/account/?x=1#y", "https://auth.example.com/account/?x=1#y"],
     ["https://auth.example.com/account", "https://auth.example.com/account"],
     ["https://docs.example.com/signin", "https://docs.example.com/signin"],
+    ["//app.example.com/account", "https://app.example.com/account"],
     ["/accounts", "https://docs.example.com/accounts"],
     ["/signin/../docs", "https://docs.example.com/docs"],
   ])("leads from %s to %s", (value, location) => {
@@ -89,6 +90,13 @@ describe("resolveCallback", () => {
     expect(checkCallback(value, rules)).toBeNull();
   });
 });
+
+test.each(["https://auth.example.com/signin", "https://auth.example.com/signup/?x=1"])(
+  "a default redirect to our own %s leads to the account instead of round in circles",
+  (defaultRedirectUrl) => {
+    expect(resolveCallback(null, { ...rules, defaultRedirectUrl })).toBe("https://auth.example.com/account");
+  },
+);
 
 test("an address too long for a proxy's header buffers leads to the default", () => {
   expect(resolveCallback(`/${"x".repeat(3_000)}`, rules)).toHaveLength(3_025);

@@ -107,6 +107,7 @@ describe("a form that is taken", () => {
     const cookie = "better-auth.session_token=ann; latchkey.notice=name";
     const shown = await visitor.get("/account", { cookie });
     expect(shown.html).toContain('role="status">Your name is saved.');
+    expect(shown.html).toContain("<title>Your name is saved. Your account – latchkey</title>");
     expect(shown.headers.getSetCookie()).toEqual([
       "latchkey.notice=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
     ]);
@@ -140,10 +141,7 @@ describe("a form that is refused", () => {
     ["/account/delete", {}, { "delete-password": "Enter your password." }],
   ])("%s %j says at the field what is missing, and asks nobody", async (path, fields, errors) => {
     const { asked, script } = recording();
-    const { status, html } = await visit(script, { signedIn: true }).post(
-      path,
-      fields,
-    );
+    const { status, html } = await visit(script, { signedIn: true }).post(path, fields);
     expect([status, asked]).toEqual([400, []]);
     for (const [id, message] of Object.entries(errors)) {
       expect(textOf(html, `${id}-error`)).toBe(`Error: ${message}`);
@@ -264,6 +262,27 @@ describe("a form that is refused", () => {
     expect([status, headers.get("retry-after"), headers.getSetCookie()]).toEqual([503, "1", []]);
     expect(textOf(html, "form-error")).toBe(message);
     expect(html).toMatch(/<button type="submit"[^>]*>Try again</);
+  });
+
+  test.each(["/account/profile", "/account/password", "/account/delete", "/account/sessions/revoke"])(
+    "%s has no page to show while the store is out",
+    async (path) => {
+      const { status, headers, html } = await visit(outage, { signedIn: true }).post(path, {
+        ...signUp,
+        ...change,
+      });
+      expect([status, headers.get("retry-after"), headers.getSetCookie()]).toEqual([503, "1", []]);
+      expect(html).toContain("<h1>Back in a moment</h1>");
+      expect(html).toContain(`href="${origin}${path}">Try again`);
+    },
+  );
+
+  test("is not acknowledged", async () => {
+    const cookie = "better-auth.session_token=ann; latchkey.notice=name";
+    for (const path of ["/signin", "/account/profile"]) {
+      const { html } = await visit({}, { signedIn: true }).post(path, {}, { cookie });
+      expect(html).not.toContain('role="status"');
+    }
   });
 
   test("leads somebody whose session ended meanwhile to the sign-in", async () => {

@@ -19,7 +19,11 @@ export async function openState(
   state: PageState,
 ): Promise<() => Promise<void>> {
   let respond: (request: Request) => Promise<Response> = async () => new Response(null, { status: 503 });
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => respond(request) });
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => (request.url.endsWith("/logo.svg") ? logo() : respond(request)),
+  });
   const origin = `http://localhost:${server.port}`;
   respond = createScriptedPages({ ...state.script, env: { BETTER_AUTH_URL: origin, ...state.script?.env } });
   await context.clearCookies();
@@ -30,4 +34,9 @@ export async function openState(
   await page.goto(origin + state.path);
   await state.act?.(page);
   return () => server.stop(true);
+}
+
+function logo(): Response {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 50"><rect width="200" height="50" rx="12" fill="#0a7d5a"/></svg>`;
+  return new Response(svg, { headers: { "content-type": "image/svg+xml" } });
 }

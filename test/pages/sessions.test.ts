@@ -30,7 +30,7 @@ describe("the list of sessions", () => {
   test("starts with this device, then the last active, each but this one to be signed out", async () => {
     const sessions = [
       session("here", 30 * hour),
-      session("old", 49 * hour, { userAgent: "curl/8.4.0", ipAddress: "2001:db8::1" }),
+      session("old", 24.1 * hour, { userAgent: "curl/8.4.0", ipAddress: "2001:db8::1" }),
       session("recent", 23.9 * hour),
     ];
     const { html } = await visit({ sessions }, { signedIn: true }).get("/account");
@@ -38,7 +38,7 @@ describe("the list of sessions", () => {
       "Firefox on macOS This device Active now 203.0.113.9 Signed in 1 November 2025",
       "Firefox on macOS Active within the last day 203.0.113.9 Signed in 1 November 2025 " +
         "Sign out Firefox on macOS, signed in 1 November 2025",
-      "curl Last active around 19 November 2025 2001:db8::1 Signed in 1 November 2025 " +
+      "curl Last active around 20 November 2025 2001:db8::1 Signed in 1 November 2025 " +
         "Sign out curl, signed in 1 November 2025",
     ]);
     expect([...html.matchAll(/name="id" value="(\w+)"/g)].map((match) => match[1])).toEqual([
@@ -98,10 +98,7 @@ describe("describeDevice", () => {
     expect(describeDevice(userAgent)).toBe(device);
   });
 
-  test("takes no time over a hostile one", () => {
-    const started = performance.now();
-    describeDevice(`Mozilla/5.0 ${"(".repeat(200_000)}`);
-    describeDevice(`Mozilla/5.0 ${"Version/1.".repeat(50_000)}`);
-    expect(performance.now() - started).toBeLessThan(250);
+  test("reads no more than a browser sends", () => {
+    expect(describeDevice(`Mozilla/5.0 ${" ".repeat(500)}${macFirefox}`)).toBe("Unknown browser");
   });
 });

@@ -3,8 +3,8 @@ import { AppError } from "../../src/errors.ts";
 import type { PageState } from "./open-state.ts";
 import { macFirefox, type Script, type ScriptedSession } from "./scripted-pages.ts";
 
-const refusal = (status: number, code: string, headers: Record<string, string> = {}) => ({
-  answer: () => Response.json({ code, message: "" }, { status, headers }),
+const refusal = (status: number, code: string, headers: Record<string, string> = {}, message = "") => ({
+  answer: () => Response.json({ code, message }, { status, headers }),
 });
 const outage: Script = {
   answer: () => {
@@ -64,6 +64,15 @@ const deleteAccount = async (page: Page) => {
 
 const docs = "?callbackUrl=http%3A%2F%2Flocalhost%3A3000%2Fguide";
 const elsewhere = { BETTER_AUTH_TRUSTED_ORIGINS: "https://docs.example.com" };
+
+/** Words without a space to break at, as long as they may be. */
+const long: Script = {
+  user: { name: "Maximiliana".repeat(9), email: `${"a".repeat(64)}@${"example".repeat(8)}.com` },
+  env: {
+    LATCHKEY_BRAND_NAME: "Donaudampfschifffahrtsgesellschaftskasse",
+    BETTER_AUTH_TRUSTED_ORIGINS: `https://${"documentation".repeat(4)}.example.com`,
+  },
+};
 
 export const states: readonly PageState[] = [
   { name: "sign-in", shows: "to continue to localhost:3000", path: `/signin${docs}` },
@@ -196,6 +205,21 @@ export const states: readonly PageState[] = [
   },
   { name: "not-found", shows: "Page not found", path: "/account/nothing" },
   { name: "twice", shows: "That link does not work", path: "/signin?callbackUrl=/a&callbackUrl=/b" },
+  { name: "signed-in-long", shows: "Signed in as", path: "/signin", signedIn: true, script: long },
+  { name: "account-long", shows: "Profile", path: "/account", signedIn: true, script: long },
+  {
+    name: "sign-up-long",
+    shows: "at most 100 characters",
+    path: "/signup",
+    script: { ...long, ...refusal(400, "VALIDATION_ERROR", {}, "[body.name] Too long") },
+    act: signUp,
+  },
+  {
+    name: "logo",
+    shows: "Create an account",
+    path: "/signin",
+    script: { env: { LATCHKEY_BRAND_NAME: "Kestrel Docs", LATCHKEY_BRAND_LOGO_URL: "/logo.svg" } },
+  },
   {
     name: "branded",
     shows: "Kestrel Docs",
