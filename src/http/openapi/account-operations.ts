@@ -14,7 +14,7 @@ const signUpAction = {
   body: body("SignUp"),
   hashes: true,
 };
-const signUpRefusals = ["INVALID_EMAIL", "PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG"];
+const signUpRefusals = ["PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG"];
 
 const openSignUp = post({
   ...signUpAction,
@@ -61,7 +61,7 @@ const actions: Operations = {
     body: body("UserUpdate"),
     answers: {
       "200": done("It is changed.", status),
-      "400": invalidBody(["INVALID_EMAIL", "EMAIL_CAN_NOT_BE_UPDATED"]),
+      "400": invalidBody(["EMAIL_CAN_NOT_BE_UPDATED"]),
     },
   }),
   "POST /api/auth/delete-user": post({

@@ -39,7 +39,13 @@ export function errorSchema(codes: readonly string[]): Schema {
 export const startingSchema = errorSchema(["STARTING"]);
 
 /** What a body or its fields can be refused for, whatever the route. */
-export const invalidBodyCodes = ["INVALID_HOST", "INVALID_BODY", "REPEATED_PARAMETER", "VALIDATION_ERROR"];
+export const invalidBodyCodes = [
+  "INVALID_HOST",
+  "INVALID_BODY",
+  "REPEATED_PARAMETER",
+  "VALIDATION_ERROR",
+  "INVALID_EMAIL",
+];
 
 /** Answers that several operations give; they stand in the document's components. */
 export const sharedAnswers: Readonly<Record<string, Answer>> = {

@@ -1,4 +1,4 @@
-import { emptyAnswer, pageAnswer, setsCookies, startingSchema } from "./answers.ts";
+import { emptyAnswer, errorSchema, pageAnswer, setsCookies, startingSchema } from "./answers.ts";
 import { type Answer, object, type Operation, type Operations, type Schema, text } from "./model.ts";
 
 const optionalCookie = [{}, { cookie: [] }];
@@ -6,13 +6,19 @@ const redirect = emptyAnswer("On to another page.", {
   ...setsCookies,
   Location: { required: true, schema: { type: "string", format: "uri" } },
 });
+const inText = { "text/html": { schema: {} } };
 const failures: Readonly<Record<string, Answer>> = {
-  "4XX": pageAnswer("The page, or another, that says what is wrong."),
+  "4XX": {
+    ...pageAnswer(
+      "The page, or another, that says what is wrong; where the `Host` header cannot be used, JSON.",
+    ),
+    content: { ...inText, "application/json": { schema: errorSchema(["INVALID_HOST"]) } },
+  },
   "5XX": {
     ...pageAnswer("A page that says so; from a server that is starting, JSON.", {
       "Retry-After": { schema: { type: "string", pattern: "^[0-9]+$" } },
     }),
-    content: { "text/html": { schema: {} }, "application/json": { schema: startingSchema } },
+    content: { ...inText, "application/json": { schema: startingSchema } },
   },
 };
 const page = pageAnswer("The page.", setsCookies);

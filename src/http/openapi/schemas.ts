@@ -13,7 +13,11 @@ const rememberMe = {
   default: true,
   description: "false: the cookie ends with the browser, and the session after a day.",
 };
-const image = { format: "uri", maxLength: imageMaxLength, description: "An http or https address." };
+const image = {
+  pattern: "^(https?:.*)?$",
+  maxLength: imageMaxLength,
+  description: "An http or https address, or nothing.",
+};
 const nullableText = { type: ["string", "null"] };
 
 /** The objects that bodies are made of. Lengths count code points. */

@@ -31,7 +31,7 @@ const entry: Operations = {
           Location: { description: "The `callbackURL` of the body.", schema: text },
         },
       ),
-      "400": invalidBody(["INVALID_EMAIL", "PASSWORD_TOO_LONG"]),
+      "400": invalidBody(["PASSWORD_TOO_LONG"]),
       "401": refusal("The same for an unknown address and a wrong password.", ["INVALID_EMAIL_OR_PASSWORD"]),
     },
   }),
