@@ -80,7 +80,8 @@ async function migrateFile(path: string): Promise<readonly string[]> {
   const db = new SqliteDatabase(path, { readwrite: true, create: true });
   try {
     db.run("PRAGMA busy_timeout = 0");
-    db.run("PRAGMA synchronous = FULL");
+    // It reads the file, which another start may hold alone while it commits.
+    await whenFree(() => db.run("PRAGMA synchronous = FULL"));
     // Adoption may rebuild a table, and dropping the old one would delete what refers to it.
     db.run("PRAGMA foreign_keys = OFF");
     await whenFree(() => db.run("BEGIN IMMEDIATE"));
