@@ -7,10 +7,10 @@ import { openState } from "./open-state.ts";
 import { states } from "./states.ts";
 
 const views: Readonly<Record<string, BrowserContextOptions>> = {
-  light: { viewport: { width: 1200, height: 760 }, colorScheme: "light" },
-  dark: { viewport: { width: 1200, height: 760 }, colorScheme: "dark" },
+  light: { viewport: { width: 1000, height: 700 }, colorScheme: "light" },
+  dark: { viewport: { width: 1000, height: 700 }, colorScheme: "dark" },
   phone: {
-    viewport: { width: 390, height: 760 },
+    viewport: { width: 390, height: 700 },
     deviceScaleFactor: 2,
     colorScheme: "light",
     hasTouch: true,
@@ -20,8 +20,8 @@ const views: Readonly<Record<string, BrowserContextOptions>> = {
 
 /** State → views that the README shows. */
 const shown: Readonly<Record<string, readonly string[]>> = {
-  "sign-in": ["light", "dark", "phone"],
-  "sign-up-taken": ["light", "phone"],
+  "sign-in": ["light", "dark"],
+  "sign-up-taken": ["phone"],
   account: ["light", "dark", "phone"],
 };
 

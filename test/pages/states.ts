@@ -62,7 +62,6 @@ const deleteAccount = async (page: Page) => {
   await submit(page, { "Enter your password to confirm": "correct horse" }, "Delete my account");
 };
 
-const docs = "?callbackUrl=http%3A%2F%2Flocalhost%3A3000%2Fguide";
 const elsewhere = { BETTER_AUTH_TRUSTED_ORIGINS: "https://docs.example.com" };
 
 /** Words without a space to break at, as long as they may be. */
@@ -75,7 +74,7 @@ const long: Script = {
 };
 
 export const states: readonly PageState[] = [
-  { name: "sign-in", shows: "to continue to localhost:3000", path: `/signin${docs}` },
+  { name: "sign-in", shows: "to continue to docs.example.com", path: "/signin", script: { env: elsewhere } },
   {
     name: "sign-in-empty",
     shows: "Enter your email address.",
@@ -130,7 +129,7 @@ export const states: readonly PageState[] = [
     name: "sign-up-taken",
     shows: "Sign in instead",
     path: "/signup",
-    script: refusal(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"),
+    script: { ...refusal(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"), env: elsewhere },
     act: signUp,
   },
   {
