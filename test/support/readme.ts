@@ -28,7 +28,7 @@ export interface Document {
   readonly text: string;
   readonly blocks: readonly CodeBlock[];
   readonly tables: readonly Table[];
-  /** `[text](target)` and `![text](target)` outside code: the targets. */
+  /** The targets of `[text](target)`, `![text](target)` and `src="target"` outside code. */
   readonly links: readonly string[];
   /** Inline code and the lines of fenced blocks. */
   readonly code: readonly string[];
@@ -45,8 +45,8 @@ export function readDocument(path: string): Document {
     text,
     blocks,
     tables: tablesOf(prose),
-    links: [...prose.replaceAll(/`[^`\n]*`/g, "").matchAll(/\]\(([^)\s]+)\)/g)].map(
-      ([, target = ""]) => target,
+    links: [...prose.replaceAll(/`[^`\n]*`/g, "").matchAll(/\]\(([^)\s]+)\)|\bsrc="([^"]+)"/g)].map(
+      ([, target, source]) => target ?? source ?? "",
     ),
     code: [...codeSpans(prose), ...blocks.flatMap(({ code }) => code.split("\n"))],
     anchors: [...prose.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading)),
