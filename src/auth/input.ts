@@ -13,14 +13,15 @@ export const passwordMaxLength = 128;
 export const nameMaxLength = 100;
 export const emailMaxLength = 254;
 export const imageMaxLength = 2_048;
-const booleans: Readonly<Record<string, boolean>> = {
-  true: true,
-  on: true,
-  "1": true,
-  false: false,
-  off: false,
-  "0": false,
-};
+/** What a form writes for yes and no. */
+const booleans: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["on", true],
+  ["1", true],
+  ["false", false],
+  ["off", false],
+  ["0", false],
+]);
 
 /**
  * Checks what BetterAuth leaves unchecked and brings it into the one form that is stored: lengths in code points, no
@@ -32,10 +33,10 @@ export function checkInput(path: string, body: Body, rules: InputRules): Body {
   for (const [name, value] of Object.entries(body)) requireWellFormed(name, value);
   const checked: Body = { ...body };
   if (typeof checked["rememberMe"] === "string")
-    checked["rememberMe"] = booleans[checked["rememberMe"]] ?? checked["rememberMe"];
+    checked["rememberMe"] = booleans.get(checked["rememberMe"]) ?? checked["rememberMe"];
   if (typeof checked["revokeOtherSessions"] === "string") {
     checked["revokeOtherSessions"] =
-      booleans[checked["revokeOtherSessions"]] ?? checked["revokeOtherSessions"];
+      booleans.get(checked["revokeOtherSessions"]) ?? checked["revokeOtherSessions"];
   }
   if (typeof checked["email"] === "string") checked["email"] = canonicalEmail(checked["email"]);
   if ("name" in checked) requireName(checked["name"]);
@@ -54,7 +55,9 @@ export function canonicalEmail(email: string): string {
   const at = trimmed.lastIndexOf("@");
   // A local part outside ASCII has no one form: `K` (Kelvin) lower-cases to `k`, and mail servers rarely take it.
   const local = trimmed.slice(0, at);
-  const domain = domainToASCII(trimmed.slice(at + 1));
+  const written = trimmed.slice(at + 1);
+  // `domainToASCII` reads the host of a URL: it drops blanks, a port and a path, and undoes percent-encoding.
+  const domain = /[\s/\\?#:%[\]]/.test(written) ? "" : domainToASCII(written);
   if (at < 1 || domain === "" || !/^[\x21-\x7e]+$/.test(local))
     throw invalid("INVALID_EMAIL", "Invalid email");
   const canonical = `${local}@${domain}`.toLowerCase();
