@@ -1,6 +1,6 @@
 import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-serverless";
-import type { PostgresColumns } from "../session/columns-postgres.ts";
+import type { SessionColumns } from "../session/store.ts";
 import { batchLookup, openBatchedSessions } from "../session/store-batched.ts";
 import type { Database, Parameter, Transaction } from "./database.ts";
 import { storeUnavailable } from "./failure.ts";
@@ -23,7 +23,7 @@ export function openNeon(url: string, proxy: string | null, onPoolError: (error:
   const sessions = openBatchedSessions({
     run: async (tokens) => {
       const query = { text: batchLookup, values: [tokens], rowMode: "array" as const };
-      return (await lookups.query<PostgresColumns>(query)).rows;
+      return (await lookups.query<SessionColumns>(query)).rows;
     },
     // The pool drops a connection whose query was late.
     reset: () => {},

@@ -1,7 +1,7 @@
 import { storeUnavailable } from "../database/failure.ts";
 import { withDeadline } from "../deadline.ts";
-import { type PostgresColumns, postgresLookup, postgresRow } from "./columns-postgres.ts";
-import type { SessionRow, SessionStore } from "./store.ts";
+import { postgresLookup } from "./columns-postgres.ts";
+import { type SessionColumns, type SessionRow, type SessionStore, sessionRow } from "./store.ts";
 
 /** A verify answers within 1 s, 503 included; this leaves it the rest. */
 const lookupTimeoutMs = 900;
@@ -27,7 +27,7 @@ export const batchLookup = `${postgresLookup} WHERE s.token = ANY($1::text[])`;
 
 export interface BatchDeps {
   /** Executes `batchLookup`, its rows as arrays; rejects when its connection is lost. */
-  readonly run: (tokens: string[]) => Promise<PostgresColumns[]>;
+  readonly run: (tokens: string[]) => Promise<SessionColumns[]>;
   /** Replaces a connection that did not answer in time. */
   readonly reset: () => void;
   readonly close: () => Promise<void>;
@@ -56,7 +56,7 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
         lookupTimeoutMs,
         () => new LateLookup(),
       );
-      const found = new Map(rows.map((columns) => [columns[1], postgresRow(columns)]));
+      const found = new Map(rows.map((columns) => [columns[1], sessionRow(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
     } catch (cause) {
       if (sentOn === replaced) {

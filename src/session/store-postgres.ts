@@ -1,6 +1,5 @@
 import type { SQL } from "bun";
-import type { PostgresColumns } from "./columns-postgres.ts";
-import type { SessionStore } from "./store.ts";
+import type { SessionColumns, SessionStore } from "./store.ts";
 import { batchLookup, openBatchedSessions } from "./store-batched.ts";
 
 /**
@@ -12,7 +11,7 @@ export function openPostgresSessions(connect: () => SQL): SessionStore {
   let client = connect();
   return openBatchedSessions({
     run: async (tokens) =>
-      (await client.unsafe(batchLookup, [arrayLiteral(tokens)]).values()) as PostgresColumns[],
+      (await client.unsafe(batchLookup, [arrayLiteral(tokens)]).values()) as SessionColumns[],
     reset() {
       const failed = client;
       client = connect();

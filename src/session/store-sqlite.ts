@@ -2,24 +2,13 @@ import type { Database } from "bun:sqlite";
 import { storeUnavailable } from "../database/failure.ts";
 import { openChangeGuard } from "./change-guard.ts";
 import { openChangeLog } from "./change-log.ts";
-import { type SessionRow, type SessionStore, sessionColumns } from "./store.ts";
-
-type Columns = [
-  string,
-  string,
-  string,
-  number,
-  number,
-  number,
-  string | null,
-  string | null,
-  string,
-  string,
-  number,
-  string | null,
-  number,
-  number,
-];
+import {
+  type SessionColumns,
+  type SessionRow,
+  type SessionStore,
+  sessionColumns,
+  sessionRow,
+} from "./store.ts";
 
 /** Rows kept at the most, the oldest leaving first. */
 const cacheSize = 16_384;
@@ -33,7 +22,7 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
   const guard = openChangeGuard(path, reader);
   const log = openChangeLog(reader);
   const lookup = reader.query<unknown, [string]>(
-    `SELECT ${sessionColumns} FROM session s JOIN user u ON u.id = s.user_id WHERE s.token = ?`,
+    `SELECT ${sessionColumns((column) => column)} FROM session s JOIN user u ON u.id = s.user_id WHERE s.token = ?`,
   );
   const rows = new Map<string, SessionRow>();
   let isBehind = true;
@@ -44,7 +33,7 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
     isBehind = false;
   };
   const fetchRow = (token: string): SessionRow | null => {
-    const columns = lookup.values(token)[0] as Columns | undefined;
+    const columns = lookup.values(token)[0] as SessionColumns | undefined;
     if (columns === undefined) return null;
     const row = sessionRow(columns);
     if (rows.size >= cacheSize) rows.delete(rows.keys().next().value ?? "");
@@ -68,28 +57,6 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
       lookup.finalize();
       reader.close();
       guard.close();
-    },
-  };
-}
-
-function sessionRow(c: Columns): SessionRow {
-  return {
-    id: c[0],
-    token: c[1],
-    userId: c[2],
-    expiresAt: c[3],
-    createdAt: c[4],
-    updatedAt: c[5],
-    ipAddress: c[6],
-    userAgent: c[7],
-    user: {
-      id: c[2],
-      name: c[8],
-      email: c[9],
-      emailVerified: c[10] !== 0,
-      image: c[11],
-      createdAt: c[12],
-      updatedAt: c[13],
     },
   };
 }

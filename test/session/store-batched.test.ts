@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import type { PostgresColumns } from "../../src/session/columns-postgres.ts";
+import type { SessionColumns } from "../../src/session/store.ts";
 import { openBatchedSessions } from "../../src/session/store-batched.ts";
 import type { SessionRow } from "../../src/session/store.ts";
 
-const columns = (token: string): PostgresColumns => [
+const columns = (token: string): SessionColumns => [
   `id-${token}`,
   token,
   "u",
@@ -33,7 +33,7 @@ function open() {
   const arrivals: PromiseWithResolvers<void>[] = [];
   const sessions = openBatchedSessions({
     run(tokens) {
-      const { promise, resolve, reject } = Promise.withResolvers<PostgresColumns[]>();
+      const { promise, resolve, reject } = Promise.withResolvers<SessionColumns[]>();
       batches.push({ tokens, answer: (found) => resolve(found.map(columns)), fail: reject });
       for (const arrival of arrivals.splice(0)) arrival.resolve();
       return promise;
