@@ -43,6 +43,6 @@ export function parseOptions(argv: readonly string[], workloads: readonly string
 
 export function scaleOf({ quick }: Options): Scale {
   return quick
-    ? { rounds: 2, warmUpMs: 100, measureMs: 400 }
+    ? { rounds: 2, warmUpMs: 100, measureMs: 300 }
     : { rounds: 5, warmUpMs: 300, measureMs: 1_000 };
 }

@@ -20,7 +20,7 @@ export const startUp: Workload = {
         () => startLatchkey({ executables, database, cores }),
         () => startBareWith(bench, "/", { status: 200, headers: [], body: "" }),
       ] as const;
-      const repeats = options.quick ? 5 : 25;
+      const repeats = options.quick ? 3 : 25;
       const [latchkey, bare] = await measure(programs, repeats);
       addFigure(
         results,
