@@ -23,8 +23,11 @@ export interface Database {
   readonly schema: Readonly<Record<string, object>>;
   /** A Drizzle database that sees what is committed and never writes. */
   reads(): object;
-  /** Begins a writing transaction. @throws AppError 503 when no connection or lock is had in time. */
-  begin(): Promise<Transaction>;
+  /**
+   * Begins a writing transaction. @throws AppError 503 when no connection or lock is had in time.
+   * @param statementTimeoutMs for each statement on a server; default 4 s, which suits requests.
+   */
+  begin(statementTimeoutMs?: number): Promise<Transaction>;
   /** Asks the database for its clock, in ms since the epoch. @throws when it does not answer in time. */
   ping(): Promise<number>;
   readonly sessions: SessionStore;

@@ -36,8 +36,11 @@ export function openNeon(url: string, proxy: string | null, onPoolError: (error:
     schema,
     sessions,
     reads: () => readingDb,
-    async begin() {
-      return transaction(await beginOn(pool));
+    async begin(statementTimeoutMs = queryTimeoutMs) {
+      const begun = transaction(await beginOn(pool), statementTimeoutMs);
+      if (statementTimeoutMs > queryTimeoutMs)
+        await begun.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
+      return begun;
     },
     async ping() {
       const text = "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now";
@@ -95,11 +98,12 @@ async function beginOn(pool: Pool): Promise<PoolClient> {
   }
 }
 
-function transaction(client: PoolClient): Transaction {
+function transaction(client: PoolClient, timeoutMs: number): Transaction {
   return {
     db: drizzle({ client, schema }),
     async query(text: string, parameters: readonly Parameter[] = []) {
-      return (await client.query<Record<string, unknown>>(text, [...parameters])).rows;
+      const query = { text, values: [...parameters], query_timeout: timeoutMs };
+      return (await client.query<Record<string, unknown>>(query)).rows;
     },
     async commit() {
       try {

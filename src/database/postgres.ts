@@ -34,8 +34,11 @@ export function openPostgres(url: string): Database {
     schema,
     sessions,
     reads: () => readingDb,
-    async begin() {
-      return transaction(await beginOn(connect));
+    async begin(statementTimeoutMs = queryTimeoutMs) {
+      const begun = transaction(await beginOn(connect), statementTimeoutMs);
+      if (statementTimeoutMs > queryTimeoutMs)
+        await begun.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
+      return begun;
     },
     async ping() {
       const rows = (await readingClient(connect).unsafe(
@@ -95,11 +98,12 @@ async function boundQuery(
   text: string,
   parameters: unknown[],
   values: boolean,
+  timeoutMs = queryTimeoutMs,
 ): Promise<unknown> {
   const query = connection.unsafe(text, parameters);
-  return await withDeadline<unknown>(Promise.resolve(values ? query.values() : query), queryTimeoutMs, () => {
+  return await withDeadline<unknown>(Promise.resolve(values ? query.values() : query), timeoutMs, () => {
     void connection.close().catch(() => {});
-    return new Error(`no answer from PostgreSQL within ${queryTimeoutMs} ms`);
+    return new Error(`no answer from PostgreSQL within ${timeoutMs} ms`);
   });
 }
 
@@ -131,10 +135,10 @@ function readingClient(connect: () => Promise<Connection>): QueryClient {
   };
 }
 
-function transaction(connection: Connection): Transaction {
+function transaction(connection: Connection, timeoutMs: number): Transaction {
   const client: QueryClient = {
     unsafe: (text, parameters = []) =>
-      lazyQuery((values) => boundQuery(connection, text, parameters, values)),
+      lazyQuery((values) => boundQuery(connection, text, parameters, values, timeoutMs)),
   };
   const db = drizzle({ client: client as unknown as SQL, schema });
   return {

@@ -8,10 +8,12 @@ import { migrateSqliteFile, sqliteSchemaStatus } from "./sqlite-file.ts";
 /** The key of the advisory lock under which one process migrates at a time. */
 const migrationLock = 7_263_451;
 const lockWaitMs = 60_000;
+/** A statement that rewrites a table of millions of rows takes minutes. */
+const statementTimeoutMs = 15 * 60_000;
 
 /** Applies what is missing, under a lock that other starting instances wait for. @returns the tags applied now. */
 export async function migrateServer(database: Database): Promise<readonly string[]> {
-  const transaction = await database.begin();
+  const transaction = await database.begin(statementTimeoutMs);
   try {
     await takeMigrationLock(transaction);
     const applied = await applyMigrations({ provider: "pg", query: transaction.query }, adoptTables);
@@ -26,7 +28,7 @@ export async function migrateServer(database: Database): Promise<readonly string
 /** Takes the transaction's own lock: one of the session would be lost behind a pooler. */
 async function takeMigrationLock({ query }: Transaction): Promise<void> {
   const deadline = performance.now() + lockWaitMs;
-  // Asked for again and again: a statement that waits runs into the connection's own timeouts.
+  // Asked for again and again: a statement that waits for a lock runs into `lock_timeout`.
   for (;;) {
     const rows = await query(`SELECT pg_try_advisory_xact_lock(${migrationLock}) AS taken`);
     if (rows[0]?.["taken"] === true) return;
