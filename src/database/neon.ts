@@ -98,12 +98,18 @@ async function beginOn(pool: Pool): Promise<PoolClient> {
   }
 }
 
+/** Sets how long the driver waits for each answer on this connection; it takes no such option a query. */
+function boundQueries(client: PoolClient, timeoutMs: number): void {
+  const { connectionParameters } = client as unknown as { connectionParameters: { query_timeout: number } };
+  connectionParameters.query_timeout = timeoutMs;
+}
+
 function transaction(client: PoolClient, timeoutMs: number): Transaction {
+  boundQueries(client, timeoutMs);
   return {
     db: drizzle({ client, schema }),
     async query(text: string, parameters: readonly Parameter[] = []) {
-      const query = { text, values: [...parameters], query_timeout: timeoutMs };
-      return (await client.query<Record<string, unknown>>(query)).rows;
+      return (await client.query<Record<string, unknown>>(text, [...parameters])).rows;
     },
     async commit() {
       try {
