@@ -71,6 +71,7 @@ const refusals: readonly (readonly [string, Sent])[] = [
   ["another scheme", { ...page, "x-forwarded-proto": "http" }],
   ["a WebSocket", { ...page, "x-forwarded-proto": "wss" }],
   ["a scheme with more", { ...page, "x-forwarded-proto": "https://evil.example/?" }],
+  ["a scheme that is a listed URL", { ...page, "x-forwarded-proto": `${docs}/?` }],
   ["two schemes", { ...page, "x-forwarded-proto": "https, http" }],
   ["two hosts", { ...page, "x-forwarded-host": "docs.example.com, evil.example" }],
   ["user info", { ...page, "x-forwarded-host": "evil.example@docs.example.com" }],
