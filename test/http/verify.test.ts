@@ -25,17 +25,19 @@ const row: SessionRow = {
   },
 };
 
-function open(verify: VerifyAnswerDeps["verify"], keepsRows = true) {
+function open(verify: VerifyAnswerDeps["verify"], keepsRows = true, readsBearer = false) {
   const failures: unknown[] = [];
   const answer = createVerifyAnswer({
     verify,
     sessionMaxAgeSeconds: 3 * 86_400,
     keepsRows,
+    readsBearer,
     fixedHeaders: { "X-Content-Type-Options": "nosniff" },
     onFailure: (error) => void failures.push(error),
   });
   let count = 0;
-  const ask = async () => await answer(new Request("http://localhost/api/auth/verify"), `id-${(count += 1)}`);
+  const ask = async (headers: Readonly<Record<string, string>> = {}) =>
+    await answer(new Request("http://localhost/api/auth/verify", { headers }), `id-${(count += 1)}`);
   return { ask, failures };
 }
 
@@ -134,6 +136,24 @@ describe("createVerifyAnswer", () => {
     const bodies = await Promise.all(answers.map((answer) => answer.text()));
     expect(new Set(bodies).size).toBe(1);
   });
+
+  test.each([true, false])(
+    "hands the credentials on, Authorization only where it counts: %p",
+    async (readsBearer) => {
+      const given: unknown[] = [];
+      const verify: VerifyAnswerDeps["verify"] = (...credentials) => {
+        given.push(credentials);
+        return { refusal: "NO_CREDENTIALS" };
+      };
+      const { ask } = open(verify, true, readsBearer);
+      await ask({ cookie: "a=1", authorization: "Bearer x" });
+      await ask();
+      expect(given).toEqual([
+        ["a=1", readsBearer ? "Bearer x" : null],
+        [null, null],
+      ]);
+    },
+  );
 
   test("shows a row that changed, not the one it rendered before", async () => {
     let current = row;
