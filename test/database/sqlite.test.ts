@@ -1,5 +1,5 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { Database } from "../../src/database/database.ts";
 import { openSqlite } from "../../src/database/sqlite.ts";
@@ -111,6 +111,30 @@ describe("openSqlite", () => {
     await first.commit();
     await next;
     expect(ids()).toEqual(["b"]);
+  });
+
+  test("lets the time of one who had his turn take nobody else's", async () => {
+    jest.useFakeTimers();
+    try {
+      const first = await database.begin();
+      const second = database.begin();
+      await first.commit();
+      const granted = await second;
+      jest.advanceTimersByTime(1_500);
+      let isGranted = false;
+      const third = database.begin().then((transaction) => {
+        isGranted = true;
+        return transaction;
+      });
+      // Two seconds after the second one came.
+      jest.advanceTimersByTime(600);
+      await granted.commit();
+      for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+      expect(isGranted).toBe(true);
+      await (await third).rollback();
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test("waits for another process' lock without stopping this one", async () => {
