@@ -33,9 +33,7 @@ export function createPasswords(limits: {
   const queue = new PQueue({ concurrency: limits.concurrency });
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
     if (queue.size >= limits.waiting) {
-      throw new AppError(503, "TOO_BUSY", "Too many sign-ins at once. Try again shortly.", {
-        headers: { "Retry-After": "2" },
-      });
+      throw tooBusy();
     }
     return await queue.add(work);
   };
@@ -50,6 +48,13 @@ export function createPasswords(limits: {
     },
     isOutdated: (stored) => !stored.startsWith(currentPrefix),
   };
+}
+
+/** The 503 of a line of hashes that is full. */
+export function tooBusy(): AppError {
+  return new AppError(503, "TOO_BUSY", "Too many sign-ins at once. Try again shortly.", {
+    headers: { "Retry-After": "2" },
+  });
 }
 
 function isBearable(stored: string): boolean {

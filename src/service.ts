@@ -117,6 +117,8 @@ function createSessions(
       secrets,
       cookieName,
       rules: { passwordMinLength: config.passwordMinLength },
+      // One more than are hashed at once, so that the hashes never wait for BetterAuth.
+      hashing: { concurrency: config.hashConcurrency + 1, waiting: config.hashQueue },
       isClamped: async (cookie) => {
         const result = await verify(cookie, null);
         return "session" in result && isClamped(result.session, sessionMaxAgeSeconds);

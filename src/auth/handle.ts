@@ -1,7 +1,8 @@
+import PQueue from "p-queue";
 import { type Auth, clientAddressHeader } from "../auth.ts";
 import { storeUnavailable } from "../database/failure.ts";
 import { AppError } from "../errors.ts";
-import type { Passwords } from "../password.ts";
+import { type Passwords, tooBusy } from "../password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
 import { authRoutes } from "./routes.ts";
@@ -33,10 +34,20 @@ export interface HandlerDeps {
   readonly secrets: readonly string[];
   readonly cookieName: string;
   readonly rules: InputRules;
+  /** Requests that hash a password: at once, and waiting before 503. */
+  readonly hashing: { readonly concurrency: number; readonly waiting: number };
   /** Whether the presented session already ends at its absolute lifetime. */
   readonly isClamped: (cookie: string | null) => Promise<boolean>;
   readonly onRehashError: (error: unknown) => void;
 }
+
+/** The routes that hash a password. */
+const hashingPaths: ReadonlySet<string> = new Set([
+  "/sign-in/email",
+  "/sign-up/email",
+  "/change-password",
+  "/delete-user",
+]);
 
 export type HandleAuth = (request: AuthRequest, unit?: Unit) => Promise<AuthOutcome>;
 
@@ -45,23 +56,34 @@ export type HandleAuth = (request: AuthRequest, unit?: Unit) => Promise<AuthOutc
  * otherwise. @throws AppError 503 when the store failed at any point, whatever BetterAuth made of it.
  */
 export function createAuthHandler(deps: HandlerDeps): HandleAuth {
+  const line = new PQueue({ concurrency: deps.hashing.concurrency });
   return async (request, unit = newUnit()) => {
-    const method = authRoutes.get(request.path);
-    if (method === undefined) throw new AppError(404, "NOT_FOUND", "There is nothing at this address.");
-    const body = await prepareBody(deps, request);
-    const search = await prepareSearch(deps, request);
-    const response = await deps.units.run(
-      unit,
-      async () => {
-        const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body), unit);
-        if (unit.failure !== undefined) throw storeFailure(unit.failure);
-        return answer;
-      },
-      (answer) => answer.status < 400,
-    );
-    if (unit.rehash !== undefined && request.path === "/sign-in/email") await rehash(deps, unit);
-    return { response: await shape(request.path, response), seen: unit.seen };
+    if (!authRoutes.has(request.path)) {
+      throw new AppError(404, "NOT_FOUND", "There is nothing at this address.");
+    }
+    if (!hashingPaths.has(request.path)) return await handleUnit(deps, request, unit);
+    // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
+    if (line.size >= deps.hashing.waiting) throw tooBusy();
+    return await line.add(() => handleUnit(deps, request, unit));
   };
+}
+
+async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<AuthOutcome> {
+  // Nobody waits for it any more.
+  if (unit.abandoned) throw tooBusy();
+  const body = await prepareBody(deps, request);
+  const search = await prepareSearch(deps, request);
+  const response = await deps.units.run(
+    unit,
+    async () => {
+      const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body), unit);
+      if (unit.failure !== undefined) throw storeFailure(unit.failure);
+      return answer;
+    },
+    (answer) => answer.status < 400,
+  );
+  if (unit.rehash !== undefined && request.path === "/sign-in/email") await rehash(deps, unit);
+  return { response: await shape(request.path, response), seen: unit.seen };
 }
 
 async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Response> {

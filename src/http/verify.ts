@@ -37,12 +37,13 @@ interface Rendered {
 /** Builds `GET /api/auth/verify`: it only reads, never refreshes and never sends a cookie. CONTRACT 2.1. */
 export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
   const refusals = renderRefusals(deps.fixedHeaders);
-  const kept = deps.keepsRows ? new WeakMap<SessionRow, Rendered>() : undefined;
+  const kept = deps.keepsRows ? new WeakMap<SessionRow, Rendered | null>() : undefined;
   const renderLive = (row: SessionRow): Rendered => {
     const known = kept?.get(row);
-    if (known !== undefined) return known;
+    if (known) return known;
     const rendered = renderSession(row, deps);
-    kept?.set(row, rendered);
+    // Kept from the second time on: most sessions of a large rotation are gone from the cache before they are seen again.
+    kept?.set(row, known === null ? rendered : null);
     return rendered;
   };
   const answer = (result: Verification, requestId: string): Response => {

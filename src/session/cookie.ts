@@ -101,7 +101,7 @@ function hmac(token: string, secret: string): Buffer {
 }
 
 /** Presented values whose signature verified, kept at the most; none longer than any that latchkey makes. */
-const verifiedMax = 16_384;
+const verifiedMax = 12_288;
 const rememberedLength = 256;
 
 /** Takes a cookie's value, as it stands in the header, to the token that it signs; null when it signs none. */

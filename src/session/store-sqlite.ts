@@ -11,7 +11,7 @@ import {
 } from "./store.ts";
 
 /** Rows kept at the most, the oldest leaving first. */
-const cacheSize = 16_384;
+const cacheSize = 12_288;
 
 /**
  * Looks sessions up in SQLite through a cache. Three rules keep it exact: the guard is asked before every answer, the
