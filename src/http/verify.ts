@@ -31,7 +31,7 @@ interface Rendered {
   readonly status: number;
   readonly body: string;
   /** Copied into each answer, after the request id was set. */
-  readonly headers: Headers;
+  readonly headers: Headers | Record<string, string>;
 }
 
 /** Builds `GET /api/auth/verify`: it only reads, never refreshes and never sends a cookie. CONTRACT 2.1. */
@@ -43,12 +43,13 @@ export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
     if (known) return known;
     const rendered = renderSession(row, deps);
     // Kept from the second time on: most sessions of a large rotation are gone from the cache before they are seen again.
-    kept?.set(row, known === null ? rendered : null);
+    kept?.set(row, known === null ? { ...rendered, headers: new Headers(rendered.headers) } : null);
     return rendered;
   };
   const answer = (result: Verification, requestId: string): Response => {
     const rendered = "refusal" in result ? refusals[result.refusal] : renderLive(result.session);
-    rendered.headers.set("X-Request-Id", requestId);
+    if (rendered.headers instanceof Headers) rendered.headers.set("X-Request-Id", requestId);
+    else rendered.headers["X-Request-Id"] = requestId;
     return new Response(rendered.body, rendered);
   };
   const fail = (error: unknown, requestId: string): Response => {
@@ -87,14 +88,14 @@ function renderSession(row: SessionRow, { sessionMaxAgeSeconds, fixedHeaders }: 
       updatedAt: new Date(row.updatedAt),
     },
   };
-  const headers = new Headers({
+  const headers = {
     ...answerHeaders(fixedHeaders),
     "X-Auth-User-Id": headerText(user.id),
     "X-Auth-Session-Id": headerText(row.id),
     "X-Auth-Email": headerText(user.email),
     "X-Auth-Email-Verified": String(user.emailVerified),
     "X-Auth-Name": headerText(user.name),
-  });
+  };
   return { status: 200, body: JSON.stringify(body), headers };
 }
 

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
+import { createBoundedMap } from "./bounded-map.ts";
 
 /** A signature in base64: 32 bytes in 44 characters. The last one may vary, as `atob` upstream allows. */
 const signaturePattern = /^[A-Za-z0-9+/]{43}=$/;
@@ -112,14 +113,13 @@ export type ReadToken = (rawValue: string) => string | null;
  * no HMAC. Bounded; values that do not verify are not kept.
  */
 export function createTokenReader(secrets: readonly string[]): ReadToken {
-  const verified = new Map<string, string>();
+  const verified = createBoundedMap<string>(verifiedMax);
   return (rawValue) => {
     const known = verified.get(rawValue);
     if (known !== undefined) return known;
     const signed = verifySignedToken(cookieValue(rawValue), secrets);
     if (signed === null) return null;
     if (rawValue.length > rememberedLength) return signed.token;
-    if (verified.size >= verifiedMax) verified.delete(verified.keys().next().value ?? "");
     // A copy: a slice would keep the whole header it was cut from.
     verified.set(Buffer.from(rawValue, "latin1").toString("latin1"), signed.token);
     return signed.token;

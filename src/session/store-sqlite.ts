@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { storeUnavailable } from "../database/failure.ts";
+import { createBoundedMap } from "./bounded-map.ts";
 import { openChangeGuard } from "./change-guard.ts";
 import { openChangeLog } from "./change-log.ts";
 import {
@@ -24,7 +25,7 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
   const lookup = reader.query<unknown, [string]>(
     `SELECT ${sessionColumns((column) => column)} FROM session s JOIN user u ON u.id = s.user_id WHERE s.token = ?`,
   );
-  const rows = new Map<string, SessionRow>();
+  const rows = createBoundedMap<SessionRow>(cacheSize);
   let isBehind = true;
   const catchUp = () => {
     const changed = log.read();
@@ -36,7 +37,6 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
     const columns = lookup.values(token)[0] as SessionColumns | undefined;
     if (columns === undefined) return null;
     const row = sessionRow(columns);
-    if (rows.size >= cacheSize) rows.delete(rows.keys().next().value ?? "");
     rows.set(token, row);
     return row;
   };
