@@ -1,5 +1,5 @@
 import pino, { type DestinationStream, type Logger } from "pino";
-import pretty from "pino-pretty";
+import type * as pinoPretty from "pino-pretty";
 
 export type Log = Logger;
 
@@ -35,6 +35,8 @@ function plainStream(): DestinationStream {
 
 /** A stream, not a transport: transports load files that the executable does not have. */
 function prettyStream(): DestinationStream {
+  // Required where it is used: a server that writes JSON starts without it.
+  const { default: pretty } = require("pino-pretty") as typeof pinoPretty;
   return pretty({ destination: 2, sync: true, colorize: process.stderr.isTTY === true });
 }
 

@@ -1,18 +1,26 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
 import { editDistance } from "../config/names.ts";
-import { config } from "./config.ts";
-import { doctor } from "./doctor.ts";
 import { exitStatus } from "./exit-status.ts";
 import { reportFailure } from "./failure.ts";
-import { healthcheck } from "./healthcheck.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import { migrate } from "./migrate.ts";
-import { secret } from "./secret.ts";
-import { serve } from "./serve.ts";
 import type { Command, Surroundings } from "./surroundings.ts";
 import { version } from "./version.ts";
 
 const requestTimeoutMaxMs = 60_000;
+
+// Loaded when they run: a server's start does not pay for the doctor, nor a health check for BetterAuth.
+const commands = {
+  serve: lazy(async () => (await import("./serve.ts")).serve),
+  migrate: lazy(async () => (await import("./migrate.ts")).migrate),
+  doctor: lazy(async () => (await import("./doctor.ts")).doctor),
+  config: lazy(async () => (await import("./config.ts")).config),
+  healthcheck: lazy(async () => (await import("./healthcheck.ts")).healthcheck),
+  secret: lazy(async () => (await import("./secret.ts")).secret),
+};
+
+function lazy<Options>(load: () => Promise<Command<Options>>): Command<Options> {
+  return async (surroundings, options) => await (await load())(surroundings, options);
+}
 
 /**
  * Runs one command line. @param argv the arguments after the program's name.
@@ -57,17 +65,17 @@ function createProgram(surroundings: Surroundings, end: (status: number) => void
       .action(async (options: Options, self: Program) => {
         end(await command(surroundings, { ...options, json: self.optsWithGlobals()["json"] === true }));
       });
-  add("serve", "run the server (the default)", serve, true);
-  add("migrate", "bring the database's schema up to date", migrate).option(
+  add("serve", "run the server (the default)", commands.serve, true);
+  add("migrate", "bring the database's schema up to date", commands.migrate).option(
     "--status",
     "change nothing: say what is applied, pending and unknown",
   );
-  add("doctor", "check everything that the server needs, all at once", doctor);
-  add("config", "print every setting, where it comes from, secrets masked", config);
-  add("healthcheck", "ask the running server whether it is ready", healthcheck)
+  add("doctor", "check everything that the server needs, all at once", commands.doctor);
+  add("config", "print every setting, where it comes from, secrets masked", commands.config);
+  add("healthcheck", "ask the running server whether it is ready", commands.healthcheck)
     .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
-  add("secret", "print a new secret for BETTER_AUTH_SECRET", secret);
+  add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
   add("version", "print the version", version);
   return program;
 }
