@@ -31,6 +31,7 @@ const booleans: ReadonlyMap<string, boolean> = new Map([
  */
 export function checkInput(path: string, body: Body, rules: InputRules): Body {
   for (const [name, value] of Object.entries(body)) requireWellFormed(name, value);
+  requireTypes(path, body);
   const checked: Body = { ...body };
   if (typeof checked["rememberMe"] === "string")
     checked["rememberMe"] = booleans.get(checked["rememberMe"]) ?? checked["rememberMe"];
@@ -64,6 +65,24 @@ export function canonicalEmail(email: string): string {
   if (canonical.length > emailMaxLength)
     throw invalid("INVALID_EMAIL", `Invalid email: longer than ${emailMaxLength} characters`);
   return canonical;
+}
+
+/** Fields that are text wherever they stand; BetterAuth would store a number for a name, and fail on a list. */
+const textFields = ["name", "email", "password", "currentPassword", "newPassword", "callbackURL", "token"];
+
+function requireTypes(path: string, body: Body): void {
+  for (const name of textFields) {
+    if (Object.hasOwn(body, name) && typeof body[name] !== "string") {
+      throw invalid("VALIDATION_ERROR", `[body.${name}] Invalid input: expected string`);
+    }
+  }
+  const { image } = body as { image?: unknown };
+  if (image !== undefined && image !== null && typeof image !== "string") {
+    throw invalid("VALIDATION_ERROR", "[body.image] Invalid input: expected string or null");
+  }
+  if (path === "/update-user" && !["name", "image", "email"].some((name) => Object.hasOwn(body, name))) {
+    throw invalid("VALIDATION_ERROR", "Nothing to update: a name or an image is expected.");
+  }
 }
 
 function requireWellFormed(name: string, value: unknown): void {
