@@ -1,6 +1,6 @@
 import { type BetterAuthOptions, betterAuth } from "better-auth/minimal";
 import { createAuthMiddleware } from "better-auth/api";
-import { deleteSessionCookie } from "better-auth/cookies";
+import { deleteSessionCookie, expireCookie } from "better-auth/cookies";
 import { createAdapter } from "./auth/adapter.ts";
 import type { Unit, Units } from "./auth/unit-of-work.ts";
 import type { Config } from "./config.ts";
@@ -87,7 +87,7 @@ function authOptions(deps: AuthDeps) {
         },
       },
     },
-    hooks: { after: endPresentedSession },
+    hooks: { after: tidyCookies },
   } satisfies BetterAuthOptions;
 }
 
@@ -114,13 +114,24 @@ function note(unit: Unit | undefined, message: string, details: readonly unknown
   if (error !== undefined) unit.seen.internalError ??= error;
 }
 
-/** Ends the session that a sign-in or sign-up came with (ASVS 7.2.4), and the cookie of one that was just revoked. */
-const endPresentedSession = createAuthMiddleware(async (ctx) => {
+/**
+ * What 1.7.7 leaves behind: the session that a sign-in came with (ASVS 7.2.4), the `dont_remember` of an earlier sign-in
+ * when this one asks to be remembered, and the cookie of a session that was just revoked.
+ */
+const tidyCookies = createAuthMiddleware(async (ctx) => {
   const { authCookies, newSession, internalAdapter, secret } = ctx.context;
+  const presented = await ctx.getSignedCookie(authCookies.sessionToken.name, secret);
+  const body = ctx.body as { rememberMe?: unknown; token?: unknown } | undefined;
   if (ctx.path === "/sign-in/email" || ctx.path === "/sign-up/email") {
-    const presented = await ctx.getSignedCookie(authCookies.sessionToken.name, secret);
-    if (newSession !== null && presented && presented !== newSession.session.token) {
-      await internalAdapter.deleteSession(presented);
+    if (newSession === null) return;
+    if (presented && presented !== newSession.session.token) await internalAdapter.deleteSession(presented);
+    if (body?.rememberMe !== false && ctx.getCookie(authCookies.dontRememberToken.name) !== null) {
+      expireCookie(ctx, authCookies.dontRememberToken);
     }
-  } else if (ctx.path === "/revoke-sessions") deleteSessionCookie(ctx);
+  } else if (
+    ctx.path === "/revoke-sessions" ||
+    (ctx.path === "/revoke-session" && body?.token === presented)
+  ) {
+    deleteSessionCookie(ctx);
+  }
 });

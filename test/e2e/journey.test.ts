@@ -190,6 +190,26 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect(Math.abs(Number(row?.["expires_at"]) - (Date.now() + day))).toBeLessThan(60_000);
   });
 
+  test("remembers again who asks to be after not having been", async () => {
+    const { email } = await signUp();
+    const client = visitor();
+    await client.auth.signIn.email({ email, password, rememberMe: false });
+    expect(client.jar.get("better-auth.dont_remember")).toBeDefined();
+    const first = client.jar.header();
+    await client.auth.signIn.email({ email, password });
+    expect(client.jar.get("better-auth.dont_remember")).toBeUndefined();
+    // The session that the sign-in came with has ended.
+    const replayed = await fetch(`${server.url}/api/auth/verify`, { headers: { cookie: first } });
+    expect([replayed.status, (await verify(client)).status]).toEqual([401, 200]);
+  });
+
+  test("clears the cookie of a session that revokes itself", async () => {
+    const { client } = await signUp();
+    const { session } = (await (await verify(client)).json()) as { session: { id: string } };
+    expect((await client.auth.revokeSession({ token: session.id })).data).toEqual({ status: true });
+    expect(client.jar.get("better-auth.session_token")).toBeUndefined();
+  });
+
   test("refreshes a session after the update age, and not before", async () => {
     const { client } = await signUp();
     const expiry = async () =>
