@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
-import { catchStale, secret } from "../support/staleness.ts";
+import { catchStale, lanes, secret } from "../support/staleness.ts";
 
 setDefaultTimeout(600_000);
 
@@ -48,7 +48,8 @@ describe.each(dialects)("what one process changed, the other never shows as it w
     console.log(`${dialect}: ${JSON.stringify({ ...report, stale: report.stale.length, kills })}`);
     expect(report.stale).toEqual([]);
     expect(report.checked + report.unanswered).toBe(interleavings);
-    expect(report.unanswered + report.unavailable).toBeLessThan(interleavings / 5);
+    // Nothing goes unanswered but what a kill of the writer cut off.
+    expect(report.unanswered + report.unavailable).toBeLessThanOrEqual(kills * lanes);
     expect(kills).toBeGreaterThan(3);
     await Promise.all([writer.stop(), pair.reader.stop()]);
     await database.close();

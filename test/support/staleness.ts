@@ -5,7 +5,8 @@ import { openConnections, openPipeline, type Pipeline } from "./pipeline.ts";
 export const secret = "staleness-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 export const password = "correct horse battery";
 const cookieName = "better-auth.session_token";
-const lanes = 8;
+/** Changes under way at once: what one kill of the writer can leave unanswered. */
+export const lanes = 8;
 
 /** What ends or changes a session, and what the next look must find. */
 type Kind =
