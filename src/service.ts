@@ -49,7 +49,6 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     config: deps.config,
     version: deps.version,
     log: deps.log,
-    keepsRows: database.sessions.keepsRows,
     now: deps.now,
     ...createSessions(deps, database, secrets, () => sweeper.wake()),
     health: createHealth({

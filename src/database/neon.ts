@@ -1,16 +1,16 @@
 import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-serverless";
-import type { SessionColumns } from "../session/store.ts";
-import { batchLookup, openBatchedSessions } from "../session/store-batched.ts";
+import { lookupPoolSize, openNeonSessions } from "../session/store-neon.ts";
 import type { Database, Parameter, Transaction } from "./database.ts";
 import { storeUnavailable } from "./failure.ts";
 import * as schema from "./schema.postgres.ts";
 
 const poolSize = 10;
-const lookupPoolSize = 4;
 /** A request has 5 s; a connection that takes longer than this to get leaves too little of them. */
 const connectTimeoutMs = 4_000;
 const queryTimeoutMs = 4_000;
+/** As `openBatchedSessions` waits. */
+const lookupTimeoutMs = 900;
 
 /** Opens a Neon database through its serverless driver: WebSocket connections, since sign-up needs a transaction. */
 export function openNeon(url: string, proxy: string | null, onPoolError: (error: Error) => void): Database {
@@ -18,17 +18,8 @@ export function openNeon(url: string, proxy: string | null, onPoolError: (error:
   neonConfig.coalesceWrites = false;
   if (proxy !== null) useProxy(proxy);
   const pool = openPool(url, poolSize, queryTimeoutMs, onPoolError);
-  const lookups = openPool(url, lookupPoolSize, 900, onPoolError);
   const readingDb = drizzle({ client: pool, schema });
-  const sessions = openBatchedSessions({
-    run: async (tokens) => {
-      const query = { text: batchLookup, values: [tokens], rowMode: "array" as const };
-      return (await lookups.query<SessionColumns>(query)).rows;
-    },
-    // The pool drops a connection whose query was late.
-    reset: () => {},
-    close: () => lookups.end(),
-  });
+  const sessions = openNeonSessions(openPool(url, lookupPoolSize, lookupTimeoutMs, onPoolError));
 
   return {
     driver: "neon",

@@ -28,8 +28,6 @@ export interface AppDeps {
   readonly handleAuth: HandleAuth;
   readonly verify: Verify;
   readonly readSession: ReadSession;
-  /** Whether the store keeps a session's row until it changes. */
-  readonly keepsRows: boolean;
   readonly health: () => Promise<Response>;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
@@ -65,7 +63,6 @@ export function createApp(deps: AppDeps): App {
   const answerVerify = createVerifyAnswer({
     verify: deps.verify,
     sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
-    keepsRows: deps.keepsRows,
     readsBearer: config.bearer === "signed",
     fixedHeaders,
     onFailure: (cause) => log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),

@@ -14,8 +14,6 @@ const refusalMessages: Readonly<Record<Refusal, string>> = {
 export interface VerifyAnswerDeps {
   readonly verify: Verify;
   readonly sessionMaxAgeSeconds: number;
-  /** Whether a session's answer may be kept for as long as its row is the same object. */
-  readonly keepsRows: boolean;
   /** Whether `Authorization` counts at all. */
   readonly readsBearer: boolean;
   /** Headers that every answer carries. */
@@ -37,13 +35,13 @@ interface Rendered {
 /** Builds `GET /api/auth/verify`: it only reads, never refreshes and never sends a cookie. CONTRACT 2.1. */
 export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
   const refusals = renderRefusals(deps.fixedHeaders);
-  const kept = deps.keepsRows ? new WeakMap<SessionRow, Rendered | null>() : undefined;
+  const kept = new WeakMap<SessionRow, Rendered | null>();
   const renderLive = (row: SessionRow): Rendered => {
-    const known = kept?.get(row);
+    const known = kept.get(row);
     if (known) return known;
     const rendered = renderSession(row, deps);
     // Kept from the second time on: most sessions of a large rotation are gone from the cache before they are seen again.
-    kept?.set(row, known === null ? { ...rendered, headers: new Headers(rendered.headers) } : null);
+    kept.set(row, known === null ? { ...rendered, headers: new Headers(rendered.headers) } : null);
     return rendered;
   };
   const answer = (result: Verification, requestId: string): Response => {

@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { mapHeader, type SharedHeader } from "./shared-header.ts";
 
 /** Tells whether anything was committed to a SQLite file, by this process or any other. */
 export interface ChangeGuard {
@@ -10,38 +11,57 @@ export interface ChangeGuard {
 }
 
 /** The first copy of the header in the wal-index; every commit rewrites it (sqlite.org/walformat.html, §2.1). */
-const headerBytes = 48;
+const headerWords = 12;
 
 /**
- * Opens the guard of a file in WAL mode. It reads the 48 bytes of the wal-index that `PRAGMA data_version` compares
- * too, at a quarter of its cost (0.6 µs against 2.1 µs), and asks the pragma where there is no such file.
+ * Opens the guard of a file in WAL mode. It looks at the 48 bytes of the wal-index that `PRAGMA data_version` compares
+ * too, at a fortieth of its cost (0.05 µs against 2.1 µs), and asks the pragma where there is no such file.
  *
  * The file stays open for as long as a connection does: closing any descriptor of a file drops the POSIX locks that
- * SQLite holds on it in this process (sqlite.org/howtocorrupt.html, §2.2). For the same reason it is never mapped.
+ * SQLite holds on it in this process (sqlite.org/howtocorrupt.html, §2.2).
+ * @param map replaces the mapping of the file; where it gives null, the file is read instead (0.6 µs).
  */
-export function openChangeGuard(path: string, reader: Database): ChangeGuard {
+export function openChangeGuard(path: string, reader: Database, map = mapHeader): ChangeGuard {
   // The first read makes SQLite map the wal-index.
   const version = reader.query<{ data_version: number }, []>("PRAGMA data_version");
   reader.query("SELECT 1 FROM sqlite_master").get();
   const index = `${path}-shm`;
-  return existsSync(index)
-    ? indexGuard(openSync(index, "r"))
-    : pragmaGuard(() => version.get()?.data_version);
+  if (!existsSync(index)) return pragmaGuard(() => version.get()?.data_version);
+  const descriptor = openSync(index, "r");
+  const mapped = map(descriptor, headerWords);
+  return mapped === null ? readingGuard(descriptor) : mappedGuard(descriptor, mapped);
 }
 
-function indexGuard(descriptor: number): ChangeGuard {
-  const header = new Uint32Array(headerBytes / 4);
-  const bytes = new Uint8Array(header.buffer);
-  const last = new Uint32Array(header.length);
+function mappedGuard(descriptor: number, { words, unmap }: SharedHeader): ChangeGuard {
+  const differs = createComparison(words);
   return {
-    changed() {
-      // A copy torn by a commit in progress differs from the one before it and from the one after it.
-      let same = readSync(descriptor, bytes, 0, headerBytes, 0) === headerBytes;
-      for (let at = 0; same && at < header.length; at += 1) same = header[at] === last[at];
-      if (!same) last.set(header);
-      return !same;
+    changed: differs,
+    close() {
+      unmap();
+      closeSync(descriptor);
     },
+  };
+}
+
+function readingGuard(descriptor: number): ChangeGuard {
+  const words = new Uint32Array(headerWords);
+  const bytes = new Uint8Array(words.buffer);
+  const differs = createComparison(words);
+  return {
+    changed: () => readSync(descriptor, bytes, 0, bytes.length, 0) !== bytes.length || differs(),
     close: () => closeSync(descriptor),
+  };
+}
+
+/** Tells whether `words` are others than at the last call. */
+function createComparison(words: Uint32Array): () => boolean {
+  const last = new Uint32Array(headerWords);
+  return () => {
+    // A copy torn by a commit in progress differs from the one before it and from the one after it.
+    let same = true;
+    for (let at = 0; same && at < headerWords; at += 1) same = words[at] === last[at];
+    if (!same) last.set(words);
+    return !same;
   };
 }
 

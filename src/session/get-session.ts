@@ -14,6 +14,9 @@ export interface SessionReaderDeps {
   readonly now: () => number;
 }
 
+/** Stands in the name of every cookie of BetterAuth's. */
+const marker = "better-auth";
+
 /**
  * Answers get-session without BetterAuth where BetterAuth would only read.
  * @returns the body, or null where BetterAuth has to answer: an anonymous or ended session, a refresh that is due,
@@ -23,18 +26,18 @@ export type ReadSession = (cookie: string | null) => string | null | Promise<str
 
 /** Builds the read path of `GET /api/auth/get-session`, byte for byte upstream's answer. */
 export function createSessionReader(deps: SessionReaderDeps): ReadSession {
-  const rendered = deps.sessions.keepsRows ? new WeakMap<SessionRow, string>() : undefined;
+  const rendered = new WeakMap<SessionRow, string>();
   const render = (row: SessionRow | null): string | null => {
     if (row === null || needsBetterAuth(row, deps)) return null;
-    const known = rendered?.get(row);
+    const known = rendered.get(row);
     if (known !== undefined) return known;
     const body = sessionJson(row, sessionEnd(row, deps.sessionMaxAgeSeconds));
-    rendered?.set(row, body);
+    rendered.set(row, body);
     return body;
   };
   return (cookie) => {
     // A second cookie of BetterAuth's (dont_remember, a duplicate) changes what it does.
-    if (cookie === null || cookie.indexOf("better-auth") !== cookie.lastIndexOf("better-auth")) return null;
+    if (cookie === null || cookie.includes(marker, cookie.indexOf(marker) + 1)) return null;
     const raw = plainCookie(cookie, deps.cookieName);
     const token = raw === undefined ? null : deps.readToken(raw);
     if (token === null) return null;

@@ -1,18 +1,17 @@
 import { storeUnavailable } from "../database/failure.ts";
 import { withDeadline } from "../deadline.ts";
-import { postgresLookup } from "./columns-postgres.ts";
-import { type SessionColumns, type SessionRow, type SessionStore, sessionRow } from "./store.ts";
+import { batchRow } from "./columns-postgres.ts";
+import { createRowMemory } from "./row-memory.ts";
+import type { SessionColumns, SessionRow, SessionStore } from "./store.ts";
 
 /** A verify answers within 1 s, 503 included; this leaves it the rest. */
 const lookupTimeoutMs = 900;
-/** Batches under way at once: enough for a database far away. */
-const batchesInFlight = 10;
-/**
- * How long lookups gather while another batch is under way. A database near by answers sooner and sets the pace itself,
- * with large batches that cost little each; one far away gets a batch every so often.
- */
+/** So many batches go out without gathering: one for the database to work on while the other is on its way. */
+const eagerBatches = 2;
+/** How long lookups gather beyond that, unless they fill a batch or one comes back before. */
 const gatherMs = 1;
-const batchSize = 256;
+/** Lookups in a batch at the most, when as many batches are under way as may be. */
+const batchMax = 256;
 /** Lookups that may wait for a batch; beyond it the store is too slow to be worth waiting for. */
 const waitingMax = 8_192;
 
@@ -22,10 +21,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** The text of a batch; its one parameter is the array of tokens. */
-export const batchLookup = `${postgresLookup} WHERE s.token = ANY($1::text[])`;
-
 export interface BatchDeps {
+  /** So many lookups need not gather longer: few, so that one batch is answered while the next is under way. */
+  readonly batchSize: number;
+  /** Batches under way at once: enough for a database far away. */
+  readonly batchesInFlight: number;
   /** Executes `batchLookup`, its rows as arrays; rejects when its connection is lost. */
   readonly run: (tokens: string[]) => Promise<SessionColumns[]>;
   /** Replaces a connection that did not answer in time. */
@@ -34,17 +34,19 @@ export interface BatchDeps {
 }
 
 /**
- * Looks sessions up in batches: what arrives while an earlier batch is under way goes out together. Every lookup is
- * sent after it was asked for, so an answer is as fresh as one of its own would be. A batch whose connection was lost is
+ * Looks sessions up in batches: what arrives in one turn of the event loop goes out together, and what arrives while
+ * others are under way gathers first. Every lookup is sent after it was asked for, so an answer is as fresh as one of its own would be. A batch whose connection was lost is
  * asked once more; one that is late fails with everything that waits behind it.
  */
 export function openBatchedSessions(deps: BatchDeps): SessionStore {
+  const { batchSize, batchesInFlight } = deps;
   let waiting: Waiting[] = [];
   let inFlight = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isScheduled = false;
   /** How often the connection was replaced: batches that were late on one together replace it once. */
   let replaced = 0;
+  const rowOf = createRowMemory(batchRow);
 
   const send = async (batch: Waiting[]): Promise<void> => {
     const tokens = [...new Set(batch.map((lookup) => lookup.token))];
@@ -56,7 +58,7 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
         lookupTimeoutMs,
         () => new LateLookup(),
       );
-      const found = new Map(rows.map((columns) => [columns[1], sessionRow(columns)]));
+      const found = new Map(rows.map((columns) => [columns[1], rowOf(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
     } catch (cause) {
       if (sentOn === replaced) {
@@ -72,8 +74,8 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     clearTimeout(timer);
     timer = undefined;
     while (waiting.length > 0 && inFlight < batchesInFlight) {
-      const batch = waiting.slice(0, batchSize);
-      waiting = waiting.slice(batchSize);
+      const batch = waiting.slice(0, batchMax);
+      waiting = waiting.slice(batchMax);
       inFlight += 1;
       void send(batch).finally(() => {
         inFlight -= 1;
@@ -82,15 +84,14 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     }
   };
   const schedule = (): void => {
-    if (inFlight === 0 || waiting.length >= batchSize) {
-      if (!isScheduled) {
-        isScheduled = true;
-        setImmediate(flush);
-      }
-    } else timer ??= setTimeout(flush, gatherMs);
+    if (waiting.length >= batchSize) flush();
+    else if (inFlight >= eagerBatches) timer ??= setTimeout(flush, gatherMs);
+    else if (!isScheduled) {
+      isScheduled = true;
+      setImmediate(flush);
+    }
   };
   return {
-    keepsRows: false,
     find(token) {
       if (waiting.length >= waitingMax)
         return Promise.reject(storeUnavailable(new Error("lookup queue is full")));

@@ -1,6 +1,7 @@
 import type { SQL } from "bun";
+import { batchLookup } from "./columns-postgres.ts";
 import type { SessionColumns, SessionStore } from "./store.ts";
-import { batchLookup, openBatchedSessions } from "./store-batched.ts";
+import { openBatchedSessions } from "./store-batched.ts";
 
 /**
  * Looks sessions up on one PostgreSQL connection of its own, so that no other query can starve it. Batches on it are
@@ -10,6 +11,8 @@ import { batchLookup, openBatchedSessions } from "./store-batched.ts";
 export function openPostgresSessions(connect: () => SQL): SessionStore {
   let client = connect();
   return openBatchedSessions({
+    batchSize: 32,
+    batchesInFlight: 16,
     run: async (tokens) =>
       (await client.unsafe(batchLookup, [arrayLiteral(tokens)]).values()) as SessionColumns[],
     reset() {

@@ -41,7 +41,6 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
     return row;
   };
   return {
-    keepsRows: true,
     find(token) {
       try {
         if (guard.changed()) isBehind = true;

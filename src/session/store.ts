@@ -26,9 +26,11 @@ export interface UserRow {
  * Expiry is the caller's to check. The answer is immediate where the store can (SQLite), a promise elsewhere.
  */
 export interface SessionStore {
-  /** Whether an unchanged session is the same object at every lookup, so that what is made of it may be kept too. */
-  readonly keepsRows: boolean;
-  /** @throws or rejects with AppError 503 when the store does not answer in time. */
+  /**
+   * A session that has not changed is the same object again, as long as it is among the last thousands that were looked
+   * up: what was made of it holds still.
+   * @throws or rejects with AppError 503 when the store does not answer in time.
+   */
   find(token: string): SessionRow | null | Promise<SessionRow | null>;
   close(): Promise<void>;
 }

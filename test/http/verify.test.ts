@@ -25,12 +25,11 @@ const row: SessionRow = {
   },
 };
 
-function open(verify: VerifyAnswerDeps["verify"], keepsRows = true, readsBearer = false) {
+function open(verify: VerifyAnswerDeps["verify"], readsBearer = false) {
   const failures: unknown[] = [];
   const answer = createVerifyAnswer({
     verify,
     sessionMaxAgeSeconds: 3 * 86_400,
-    keepsRows,
     readsBearer,
     fixedHeaders: { "X-Content-Type-Options": "nosniff" },
     onFailure: (error) => void failures.push(error),
@@ -129,8 +128,8 @@ describe("createVerifyAnswer", () => {
     },
   );
 
-  test.each([true, false])("gives every answer an id of its own (kept rows: %p)", async (keepsRows) => {
-    const { ask } = open(() => ({ session: row }), keepsRows);
+  test.each(["the same", "a new"])("gives every answer an id of its own, the row %s one", async (kind) => {
+    const { ask } = open(() => ({ session: kind === "the same" ? row : { ...row } }));
     const answers = [await ask(), await ask(), await ask()];
     expect(answers.map((answer) => answer.headers.get("x-request-id"))).toEqual(["id-1", "id-2", "id-3"]);
     const bodies = await Promise.all(answers.map((answer) => answer.text()));
@@ -145,7 +144,7 @@ describe("createVerifyAnswer", () => {
         given.push(credentials);
         return { refusal: "NO_CREDENTIALS" };
       };
-      const { ask } = open(verify, true, readsBearer);
+      const { ask } = open(verify, readsBearer);
       await ask({ cookie: "a=1", authorization: "Bearer x" });
       await ask();
       expect(given).toEqual([

@@ -53,7 +53,6 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
     verify: () => ({ refusal: "NO_CREDENTIALS" }),
     readSession: (cookie) =>
       cookie?.includes("session_token=ann") === true ? JSON.stringify({ user, session: sessions[0] }) : null,
-    keepsRows: false,
     health: async () => new Response(),
     now: () => scriptedNow,
   });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ChangeGuard, openChangeGuard } from "../../src/session/change-guard.ts";
+import { mapHeader } from "../../src/session/shared-header.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 interface Opened {
@@ -21,16 +22,23 @@ afterEach(() => {
   }
 });
 
-/** @param mode WAL has the wal-index that the guard reads; without it the pragma is asked. */
-function open(mode: "WAL" | "DELETE" = "WAL"): Opened {
+/** WAL has the wal-index, which is mapped or, where it cannot be, read; without it the pragma is asked. */
+const modes = ["WAL, mapped", "WAL, read", "DELETE"] as const;
+
+function open(mode: (typeof modes)[number] = "WAL, mapped"): Opened {
   const path = join(temporaryDirectory("guard"), "latchkey.db");
   const writer = new Database(path, { create: true, readwrite: true });
-  writer.run(`PRAGMA journal_mode = ${mode}`);
+  writer.run(`PRAGMA journal_mode = ${mode.split(",")[0]}`);
   writer.run("CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)");
   writer.run("INSERT INTO t (x) VALUES ('first')");
   const reader = new Database(path, { readonly: true });
-  const guard = openChangeGuard(path, reader);
-  expect(existsSync(`${path}-shm`)).toBe(mode === "WAL");
+  let isMapped = false;
+  const guard = openChangeGuard(path, reader, (descriptor, length) => {
+    const mapped = mode === "WAL, mapped" ? mapHeader(descriptor, length) : null;
+    isMapped = mapped !== null;
+    return mapped;
+  });
+  expect([existsSync(`${path}-shm`), isMapped]).toEqual([mode !== "DELETE", mode === "WAL, mapped"]);
   const all = { path, writer, reader, guard };
   opened.push(all);
   return all;
@@ -43,7 +51,7 @@ function outside(path: string, sql: string, busyTimeoutMs = 5_000): void {
   if (exitCode !== 0) throw new Error(stderr.toString());
 }
 
-describe.each(["WAL", "DELETE"] as const)("openChangeGuard on a file in mode %s", (mode) => {
+describe.each(modes)("openChangeGuard on a file in mode %s", (mode) => {
   test("says yes first, and no while nothing is committed", () => {
     const { guard, reader } = open(mode);
     expect(guard.changed()).toBe(true);
@@ -113,7 +121,7 @@ describe.each(["WAL", "DELETE"] as const)("openChangeGuard on a file in mode %s"
   });
 });
 
-describe("openChangeGuard on a file in mode WAL", () => {
+describe("openChangeGuard on a mapped file in mode WAL", () => {
   test.each(["PASSIVE", "FULL", "RESTART", "TRUNCATE"])("sees commits around a %s checkpoint", (kind) => {
     const { guard, writer, reader, path } = open();
     guard.changed();

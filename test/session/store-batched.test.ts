@@ -3,26 +3,27 @@ import type { SessionColumns } from "../../src/session/store.ts";
 import { openBatchedSessions } from "../../src/session/store-batched.ts";
 import type { SessionRow } from "../../src/session/store.ts";
 
+/** As PostgreSQL sends them: instants in seconds. */
 const columns = (token: string): SessionColumns => [
   `id-${token}`,
   token,
   "u",
-  3,
-  1,
-  2,
+  0.003,
+  0.001,
+  0.002,
   null,
   "agent",
   "Name",
   "u@example.com",
   true,
   null,
-  4,
-  5,
+  0.004,
+  0.005,
 ];
 
 interface Batch {
   readonly tokens: readonly string[];
-  readonly answer: (tokens: readonly string[]) => void;
+  readonly answer: (tokens: readonly string[], change?: (columns: SessionColumns) => void) => void;
   readonly fail: (error: Error) => void;
 }
 
@@ -32,9 +33,19 @@ function open() {
   const counts = { resets: 0 };
   const arrivals: PromiseWithResolvers<void>[] = [];
   const sessions = openBatchedSessions({
+    batchSize: 32,
+    batchesInFlight: 10,
     run(tokens) {
       const { promise, resolve, reject } = Promise.withResolvers<SessionColumns[]>();
-      batches.push({ tokens, answer: (found) => resolve(found.map(columns)), fail: reject });
+      batches.push({
+        tokens,
+        answer(found, change) {
+          const rows = found.map(columns);
+          for (const row of rows) change?.(row);
+          resolve(rows);
+        },
+        fail: reject,
+      });
       for (const arrival of arrivals.splice(0)) arrival.resolve();
       return promise;
     },
@@ -111,23 +122,57 @@ describe("openBatchedSessions", () => {
     expect(await Promise.all([first, second])).toEqual(["a", null]);
   });
 
-  test("keeps batches within their size and their number, and sends the rest as they return", async () => {
+  test("sends a full batch at once, ten of them at the most, and larger ones as they return", async () => {
     const { find, sent, batches } = open();
-    const tokens = Array.from({ length: 256 * 11 }, (_, at) => `t${at}`);
+    const tokens = Array.from({ length: 32 * 10 + 256 + 7 }, (_, at) => `t${at}`);
     const lookups = tokens.map((token) => outcome(find(token)));
-    await sent(10);
-    expect(batches.map((batch) => batch.tokens.length)).toEqual(Array(10).fill(256));
+    // Not a turn of the event loop later.
+    expect(batches.map((batch) => batch.tokens.length)).toEqual(Array(10).fill(32));
     batches[0]?.answer(batches[0].tokens);
-    const last = await sent(11);
+    expect((await sent(11)).tokens).toEqual(tokens.slice(320, 576));
+    batches[1]?.answer(batches[1].tokens);
+    expect((await sent(12)).tokens).toEqual(tokens.slice(576));
     for (const batch of batches) batch.answer(batch.tokens);
-    expect(last.tokens).toEqual(tokens.slice(2_560));
     expect(await Promise.all(lookups)).toEqual(tokens);
+  });
+
+  test("sends two batches without gathering, and the third a little later", async () => {
+    const { find, sent, batches } = open();
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const lookups = [outcome(find("a"))];
+    await turn();
+    lookups.push(outcome(find("b")));
+    await turn();
+    expect(batches.map((batch) => batch.tokens)).toEqual([["a"], ["b"]]);
+    lookups.push(outcome(find("c")), outcome(find("d")));
+    expect((await sent(3)).tokens).toEqual(["c", "d"]);
+    for (const batch of batches) batch.answer(batch.tokens);
+    expect(await Promise.all(lookups)).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("gives the same object for a row that is as it was, and another for one that is not", async () => {
+    const { find, sent } = open();
+    let asked = 0;
+    const ask = async (change?: (columns: SessionColumns) => void) => {
+      const lookup = find("a");
+      (await sent((asked += 1))).answer(["a"], change);
+      return await lookup;
+    };
+    const first = await ask();
+    expect(await ask()).toBe(first);
+    for (let at = 0; at < 14; at += 1) {
+      if (at === 1) continue;
+      const changed = await ask((row) => {
+        row[at] = typeof row[at] === "number" ? 4_102_444_800 : row[at] === true ? false : "changed";
+      });
+      expect(changed).not.toEqual(first);
+      expect(await ask()).toEqual(first);
+    }
   });
 
   test("refuses at once when 8,192 wait, and takes more when they are answered", async () => {
     const { find, sent, batches } = open();
-    const first = Array.from({ length: 2_560 }, (_, at) => outcome(find(`f${at}`)));
-    await sent(10);
+    const first = Array.from({ length: 320 }, (_, at) => outcome(find(`f${at}`)));
     const waiting = Array.from({ length: 8_192 }, (_, at) => outcome(find(`w${at}`)));
     expect(await outcome(find("one too many"))).toBe(unavailable);
     for (let count = 1; count <= 42; count += 1) (await sent(count)).answer(batches[count - 1]?.tokens ?? []);

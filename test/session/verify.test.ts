@@ -37,7 +37,6 @@ function open(rows: readonly SessionRow[], { bearer = "off" as "off" | "signed",
   const asked: string[] = [];
   const clock = { now: start };
   const sessions: SessionStore = {
-    keepsRows: true,
     find(token) {
       asked.push(token);
       const found = rows.find((candidate) => candidate.token === token) ?? null;
@@ -161,7 +160,6 @@ describe("createVerifier", () => {
       now: () => start,
     } as const;
     const store = (find: SessionStore["find"]): SessionStore => ({
-      keepsRows: false,
       find,
       close: async () => {},
     });

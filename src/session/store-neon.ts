@@ -1,0 +1,38 @@
+import type { Pool } from "@neondatabase/serverless";
+import { errorCode } from "../database/failure.ts";
+import { batchLookup } from "./columns-postgres.ts";
+import type { SessionColumns, SessionStore } from "./store.ts";
+import { openBatchedSessions } from "./store-batched.ts";
+
+/** Connections for lookups, so that no other query can starve them; each takes one batch at a time. */
+export const lookupPoolSize = 6;
+
+/** Looks sessions up through Neon's driver, on a pool of their own of `lookupPoolSize`, which `close` ends. */
+export function openNeonSessions(pool: Pool): SessionStore {
+  let isPrepared = true;
+  return openBatchedSessions({
+    batchSize: 48,
+    batchesInFlight: lookupPoolSize,
+    async run(tokens) {
+      const query = { text: batchLookup, values: [tokens], rowMode: "array" as const };
+      try {
+        const { rows } = await pool.query<SessionColumns>(
+          isPrepared ? { ...query, name: "latchkey session lookup" } : query,
+        );
+        return rows;
+      } catch (error) {
+        if (isUnprepared(error)) isPrepared = false;
+        throw error;
+      }
+    },
+    // The pool drops a connection whose query was late.
+    reset: () => {},
+    close: () => pool.end(),
+  });
+}
+
+/** Whether a pooler stands between that gives each statement another session: invalid, or duplicate, statement name. */
+function isUnprepared(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "26000" || code === "42P05";
+}
