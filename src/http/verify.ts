@@ -29,25 +29,27 @@ interface Rendered {
   readonly status: number;
   readonly body: string;
   /** Copied into each answer, after the request id was set. */
-  readonly headers: Headers | Record<string, string>;
+  readonly headers: Headers;
 }
 
 /** Builds `GET /api/auth/verify`: it only reads, never refreshes and never sends a cookie. CONTRACT 2.1. */
 export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
   const refusals = renderRefusals(deps.fixedHeaders);
   const kept = new WeakMap<SessionRow, Rendered | null>();
+  // Filled in for one answer after the other, each of which copies them.
+  const passing = new Headers(answerHeaders(deps.fixedHeaders));
   const renderLive = (row: SessionRow): Rendered => {
     const known = kept.get(row);
     if (known) return known;
-    const rendered = renderSession(row, deps);
+    setIdentity(passing, row);
+    const rendered = { status: 200, body: sessionBody(row, deps.sessionMaxAgeSeconds), headers: passing };
     // Kept from the second time on: most sessions of a large rotation are gone from the cache before they are seen again.
-    kept.set(row, known === null ? { ...rendered, headers: new Headers(rendered.headers) } : null);
+    kept.set(row, known === null ? { ...rendered, headers: new Headers(passing) } : null);
     return rendered;
   };
   const answer = (result: Verification, requestId: string): Response => {
     const rendered = "refusal" in result ? refusals[result.refusal] : renderLive(result.session);
-    if (rendered.headers instanceof Headers) rendered.headers.set("X-Request-Id", requestId);
-    else rendered.headers["X-Request-Id"] = requestId;
+    rendered.headers.set("X-Request-Id", requestId);
     return new Response(rendered.body, rendered);
   };
   const fail = (error: unknown, requestId: string): Response => {
@@ -73,9 +75,9 @@ export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
   };
 }
 
-function renderSession(row: SessionRow, { sessionMaxAgeSeconds, fixedHeaders }: VerifyAnswerDeps): Rendered {
+function sessionBody(row: SessionRow, sessionMaxAgeSeconds: number): string {
   const { user } = row;
-  const body = {
+  return JSON.stringify({
     valid: true,
     user: { ...user, createdAt: new Date(user.createdAt), updatedAt: new Date(user.updatedAt) },
     session: {
@@ -85,16 +87,15 @@ function renderSession(row: SessionRow, { sessionMaxAgeSeconds, fixedHeaders }: 
       createdAt: new Date(row.createdAt),
       updatedAt: new Date(row.updatedAt),
     },
-  };
-  const headers = {
-    ...answerHeaders(fixedHeaders),
-    "X-Auth-User-Id": headerText(user.id),
-    "X-Auth-Session-Id": headerText(row.id),
-    "X-Auth-Email": headerText(user.email),
-    "X-Auth-Email-Verified": String(user.emailVerified),
-    "X-Auth-Name": headerText(user.name),
-  };
-  return { status: 200, body: JSON.stringify(body), headers };
+  });
+}
+
+function setIdentity(headers: Headers, { id, user }: SessionRow): void {
+  headers.set("X-Auth-User-Id", headerText(user.id));
+  headers.set("X-Auth-Session-Id", headerText(id));
+  headers.set("X-Auth-Email", headerText(user.email));
+  headers.set("X-Auth-Email-Verified", String(user.emailVerified));
+  headers.set("X-Auth-Name", headerText(user.name));
 }
 
 function renderRefusals(fixedHeaders: Readonly<Record<string, string>>): Readonly<Record<Refusal, Rendered>> {
@@ -134,9 +135,11 @@ function answerHeaders(fixed: Readonly<Record<string, string>>): Record<string, 
   };
 }
 
+const unsafeInHeader = /[^\x21-\x24\x26-\x7e]/gu;
+
 /** Text as a header may carry it: UTF-8, percent-encoded outside 0x21–0x7E, `%` itself included. */
 export function headerText(text: string): string {
-  return text.toWellFormed().replace(/[^\x21-\x24\x26-\x7e]/gu, (character) => {
+  return text.toWellFormed().replace(unsafeInHeader, (character) => {
     const code = character.codePointAt(0) ?? 0;
     // encodeURIComponent leaves only unreserved ASCII, which the pattern does not match.
     return code === 0x25 ? "%25" : encodeURIComponent(character);

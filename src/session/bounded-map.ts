@@ -1,6 +1,9 @@
-/** A map of strings that keeps a fixed number of entries, the oldest leaving first. */
+import { createDoorkeeper } from "./doorkeeper.ts";
+
+/** A map of strings that keeps a fixed number of entries; once it is full, the oldest makes room for what came twice. */
 export interface BoundedMap<V> {
   get(key: string): V | undefined;
+  /** In a full map a new key is only kept the second time that it is set. */
   set(key: string, value: V): void;
   delete(key: string): void;
   clear(): void;
@@ -14,6 +17,7 @@ export interface BoundedMap<V> {
 export function createBoundedMap<V>(max: number): BoundedMap<V> {
   const entries = new Map<string, V>();
   const ring: string[] = [];
+  const doorkeeper = createDoorkeeper();
   let next = 0;
   return {
     get: (key) => entries.get(key),
@@ -21,7 +25,10 @@ export function createBoundedMap<V>(max: number): BoundedMap<V> {
       if (!entries.has(key)) {
         const oldest = ring[next];
         // A key that was deleted and set again has two places; at worst it leaves early.
-        if (oldest !== undefined) entries.delete(oldest);
+        if (oldest !== undefined && entries.has(oldest)) {
+          if (!doorkeeper.isKnown(key)) return;
+          entries.delete(oldest);
+        }
         ring[next] = key;
         next = (next + 1) % max;
       }

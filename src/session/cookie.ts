@@ -102,7 +102,7 @@ function hmac(token: string, secret: string): Buffer {
 }
 
 /** Presented values whose signature verified, kept at the most; none longer than any that latchkey makes. */
-const verifiedMax = 12_288;
+const verifiedMax = 10_240;
 const rememberedLength = 256;
 
 /** Takes a cookie's value, as it stands in the header, to the token that it signs; null when it signs none. */

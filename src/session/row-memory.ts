@@ -1,8 +1,8 @@
 import { createBoundedMap } from "./bounded-map.ts";
 import type { SessionColumns, SessionRow } from "./store.ts";
 
-/** Rows remembered at the most, the oldest leaving first. */
-const remembered = 12_288;
+/** Rows remembered at the most. */
+const remembered = 10_240;
 
 /**
  * Reads looked-up rows so that one which has not changed since it was last read is the same object: what was made of it

@@ -1,3 +1,4 @@
+import { edenGC } from "bun:jsc";
 import type { Database } from "bun:sqlite";
 import { storeUnavailable } from "../database/failure.ts";
 import { createBoundedMap } from "./bounded-map.ts";
@@ -11,8 +12,13 @@ import {
   sessionRow,
 } from "./store.ts";
 
-/** Rows kept at the most, the oldest leaving first. */
-const cacheSize = 12_288;
+/** Rows kept at the most. */
+const cacheSize = 10_240;
+/**
+ * A row that has to be read leaves several kilobytes of garbage behind, its request's included. JavaScriptCore lets 30 MB
+ * of it gather, among which the rows that stay are strewn: 145 MB of memory where 112 MB do, collected in 3 ms this often.
+ */
+const readsPerCollection = 1_024;
 
 /**
  * Looks sessions up in SQLite through a cache. Three rules keep it exact: the guard is asked before every answer, the
@@ -33,7 +39,10 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
     else for (const token of changed) rows.delete(token);
     isBehind = false;
   };
+  let reads = 0;
   const fetchRow = (token: string): SessionRow | null => {
+    reads += 1;
+    if (reads % readsPerCollection === 0) edenGC();
     const columns = lookup.values(token)[0] as SessionColumns | undefined;
     if (columns === undefined) return null;
     const row = sessionRow(columns);

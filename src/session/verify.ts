@@ -53,7 +53,9 @@ export function createVerifier(deps: VerifierDeps): Verify {
   };
 }
 
+const bearerPattern = /^bearer +(\S+) *$/i;
+
 /** The credential of `Authorization: Bearer …`, RFC 6750 §2.1: the session cookie's value, percent-encoded or not. */
 function bearerToken(authorization: string | null): string | undefined {
-  return authorization === null ? undefined : /^bearer +(\S+) *$/i.exec(authorization)?.[1];
+  return authorization === null ? undefined : bearerPattern.exec(authorization)?.[1];
 }
