@@ -3,12 +3,16 @@ import { join } from "node:path";
 import type { MachineFacts } from "../machine/facts.ts";
 import type { Options } from "../options.ts";
 import { renderChart } from "./chart.ts";
+import { renderDocument } from "./document.ts";
 import { goals, judge } from "./goals.ts";
 import type { Results } from "./results.ts";
 
 const directory = join(import.meta.dir, "..", "results");
 
-/** Writes `bench/results/<name>.json`, and the chart as `<name>.svg`, the full one's as `chart.svg`. @returns their paths. */
+/**
+ * Writes `bench/results/<name>.json`, the figures as `<name>.md`, and the chart as `<name>.svg`, the full one's as
+ * `chart.svg`. @returns their paths.
+ */
 export function saveResults(results: Results, machine: MachineFacts, options: Options): string[] {
   const figures = results.figures.map((figure) => {
     const goal = goals[figure.id];
@@ -27,11 +31,13 @@ export function saveResults(results: Results, machine: MachineFacts, options: Op
   mkdirSync(directory, { recursive: true });
   const path = join(directory, `${options.name}.json`);
   writeFileSync(path, `${JSON.stringify(saved, rounded, 1)}\n`);
+  const documentPath = join(directory, `${options.name}.md`);
+  writeFileSync(documentPath, renderDocument(results.figures, machine, options.name));
   const chart = renderChart(results.figures, machine);
-  if (chart === undefined) return [path];
+  if (chart === undefined) return [path, documentPath];
   const chartPath = join(directory, options.name === "full" ? "chart.svg" : `${options.name}.svg`);
   writeFileSync(chartPath, chart);
-  return [path, chartPath];
+  return [path, documentPath, chartPath];
 }
 
 /** Six digits are more than any measurement here holds. */
