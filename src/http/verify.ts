@@ -24,11 +24,11 @@ export interface VerifyAnswerDeps {
 /** Answers one request for `/api/auth/verify`. */
 export type AnswerVerify = (request: Request, requestId: string) => Response | Promise<Response>;
 
-/** An answer but for its request id: rendered once, sent many times. */
+/** An answer but for its request id. */
 interface Rendered {
   readonly status: number;
   readonly body: string;
-  /** Copied into each answer, after the request id was set. */
+  /** To be copied into a `Response` at once, after the request id was set: the next answer may change them. */
   readonly headers: Headers;
 }
 

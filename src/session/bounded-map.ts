@@ -3,7 +3,7 @@ import { createDoorkeeper } from "./doorkeeper.ts";
 /** A map of strings that keeps a fixed number of entries; once it is full, the oldest makes room for what came twice. */
 export interface BoundedMap<V> {
   get(key: string): V | undefined;
-  /** In a full map a new key is only kept the second time that it is set. */
+  /** Where another key would have to leave, a new one is only kept when it was set before, lately. */
   set(key: string, value: V): void;
   delete(key: string): void;
   clear(): void;

@@ -34,9 +34,16 @@ export function openChangeGuard(path: string, reader: Database, map = mapHeader)
 
 function mappedGuard(descriptor: number, { words, unmap }: SharedHeader): ChangeGuard {
   const differs = createComparison(words);
+  let isOpen = true;
   return {
-    changed: differs,
+    changed() {
+      // What was mapped may be somebody else's memory by now.
+      if (!isOpen) throw new Error("the change guard is closed");
+      return differs();
+    },
     close() {
+      if (!isOpen) return;
+      isOpen = false;
       unmap();
       closeSync(descriptor);
     },

@@ -33,7 +33,10 @@ export function batchRow(columns: SessionColumns): SessionRow {
   ]);
 }
 
-/** Whole ms of an instant with PostgreSQL's microseconds, rounded down; a double holds them exactly until 2255. */
+/** Whole ms of an instant with PostgreSQL's microseconds, rounded down; `infinity` stays what it is. */
 function milliseconds(seconds: number): number {
-  return Math.floor(Math.round(seconds * 1e6) / 1000);
+  if (!Number.isFinite(seconds)) return seconds;
+  // The fraction apart: multiplied whole, a double loses its last digits. Exact until 2242.
+  const whole = Math.floor(seconds);
+  return whole * 1000 + Math.floor(Math.round((seconds - whole) * 1e6) / 1000);
 }

@@ -12,17 +12,21 @@ const eagerBatches = 2;
 const gatherMs = 1;
 /** Lookups in a batch at the most, when as many batches are under way as may be. */
 const batchMax = 256;
+/** A lookup that waited so long for a batch is refused: what is left of `lookupTimeoutMs` is for the answer. */
+const waitingMaxMs = 450;
 /** Lookups that may wait for a batch; beyond it the store is too slow to be worth waiting for. */
 const waitingMax = 8_192;
 
 interface Waiting {
   readonly token: string;
+  /** In `performance.now()` ms. */
+  readonly askedAt: number;
   readonly resolve: (row: SessionRow | null) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export interface BatchDeps {
-  /** So many lookups need not gather longer: few, so that one batch is answered while the next is under way. */
+  /** This many waiting lookups are sent at once, without gathering: few, so that batches overlap. */
   readonly batchSize: number;
   /** Batches under way at once: enough for a database far away. */
   readonly batchesInFlight: number;
@@ -51,12 +55,19 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
   const send = async (batch: Waiting[]): Promise<void> => {
     const tokens = [...new Set(batch.map((lookup) => lookup.token))];
     const sentOn = replaced;
+    let isLate = false;
     try {
       const rows = await withDeadline(
         // A read may be asked twice: the first connection may have died while idle.
-        deps.run(tokens).catch(() => deps.run(tokens)),
-        lookupTimeoutMs,
-        () => new LateLookup(),
+        deps.run(tokens).catch((error: unknown) => {
+          if (isLate) throw error;
+          return deps.run(tokens);
+        }),
+        lookupTimeoutMs - (performance.now() - (batch[0]?.askedAt ?? 0)),
+        () => {
+          isLate = true;
+          return new LateLookup();
+        },
       );
       const found = new Map(rows.map((columns) => [columns[1], rowOf(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
@@ -69,10 +80,18 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
       for (const lookup of failed) lookup.reject(storeUnavailable(cause));
     }
   };
+  const refuseLate = (): void => {
+    const since = performance.now() - waitingMaxMs;
+    if ((waiting[0]?.askedAt ?? since) >= since) return;
+    const inTime = waiting.findIndex(({ askedAt }) => askedAt >= since);
+    for (const lookup of waiting.splice(0, inTime === -1 ? waiting.length : inTime))
+      lookup.reject(storeUnavailable(new LateLookup()));
+  };
   const flush = (): void => {
     isScheduled = false;
     clearTimeout(timer);
     timer = undefined;
+    refuseLate();
     while (waiting.length > 0 && inFlight < batchesInFlight) {
       const batch = waiting.slice(0, batchMax);
       waiting = waiting.slice(batchMax);
@@ -96,7 +115,7 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
       if (waiting.length >= waitingMax)
         return Promise.reject(storeUnavailable(new Error("lookup queue is full")));
       const { promise, resolve, reject } = Promise.withResolvers<SessionRow | null>();
-      waiting.push({ token, resolve, reject });
+      waiting.push({ token, askedAt: performance.now(), resolve, reject });
       schedule();
       return promise;
     },

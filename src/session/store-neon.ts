@@ -7,6 +7,9 @@ import { openBatchedSessions } from "./store-batched.ts";
 /** Connections for lookups, so that no other query can starve them; each takes one batch at a time. */
 export const lookupPoolSize = 6;
 
+/** Another text has another name: behind a pooler, sessions keep what other processes, and other versions, prepared. */
+const statementName = `latchkey ${Bun.hash(batchLookup).toString(36)}`;
+
 /** Looks sessions up through Neon's driver, on a pool of their own of `lookupPoolSize`, which `close` ends. */
 export function openNeonSessions(pool: Pool): SessionStore {
   let isPrepared = true;
@@ -15,12 +18,13 @@ export function openNeonSessions(pool: Pool): SessionStore {
     batchesInFlight: lookupPoolSize,
     async run(tokens) {
       const query = { text: batchLookup, values: [tokens], rowMode: "array" as const };
+      const ask = async (name: { name?: string }) =>
+        (await pool.query<SessionColumns>({ ...query, ...name })).rows;
       try {
-        const { rows } = await pool.query<SessionColumns>(
-          isPrepared ? { ...query, name: "latchkey session lookup" } : query,
-        );
-        return rows;
+        return await ask(isPrepared ? { name: statementName } : {});
       } catch (error) {
+        // A column got another type: other connections may have the old plan too.
+        if (errorCode(error) === "0A000") return await ask({});
         if (isUnprepared(error)) isPrepared = false;
         throw error;
       }

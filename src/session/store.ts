@@ -27,8 +27,8 @@ export interface UserRow {
  */
 export interface SessionStore {
   /**
-   * A session that has not changed is the same object again, as long as it is among the last thousands that were looked
-   * up: what was made of it holds still.
+   * A session that has not changed is usually the same object again, and one that has changed never is: what was made of
+   * an object holds still.
    * @throws or rejects with AppError 503 when the store does not answer in time.
    */
   find(token: string): SessionRow | null | Promise<SessionRow | null>;

@@ -148,6 +148,13 @@ describe("openChangeGuard on a mapped file in mode WAL", () => {
     }
   });
 
+  test("refuses to be asked, and does nothing more, once it is closed", () => {
+    const { guard } = open();
+    guard.close();
+    guard.close();
+    expect(() => guard.changed()).toThrow("closed");
+  });
+
   test("keeps the locks that SQLite holds on the index in this process", () => {
     const { path, writer, guard } = open();
     guard.changed();

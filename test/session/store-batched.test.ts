@@ -214,6 +214,32 @@ describe("openBatchedSessions", () => {
     expect(counts.resets).toBe(1);
   });
 
+  test("does not ask a late batch again when its connection is closed", async () => {
+    const { find, sent, batches } = open();
+    const lookup = outcome(find("a"));
+    const batch = await sent(1);
+    expect(await lookup).toBe(unavailable);
+    batch.fail(new Error("connection closed"));
+    const next = outcome(find("b"));
+    expect((await sent(2)).tokens).toEqual(["b"]);
+    batches[1]?.answer(["b"]);
+    expect(await next).toBe("b");
+    expect(batches).toHaveLength(2);
+  });
+
+  test("refuses what waited too long for a batch, and sends what did not", async () => {
+    const { find, sent, batches } = open();
+    const first = Array.from({ length: 320 }, (_, at) => outcome(find(`f${at}`)));
+    const early = outcome(find("early"));
+    await Bun.sleep(500);
+    const late = outcome(find("late"));
+    batches[0]?.answer(batches[0].tokens);
+    expect(await early).toBe(unavailable);
+    expect((await sent(11)).tokens).toEqual(["late"]);
+    for (const batch of batches) batch.answer(batch.tokens);
+    expect([await late, await first[0]]).toEqual(["late", "f0"]);
+  });
+
   test("replaces the connection once for the batches that were late on it together", async () => {
     const { find, sent, counts } = open();
     const lookups = [outcome(find("a"))];

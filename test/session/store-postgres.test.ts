@@ -71,6 +71,16 @@ describe("openPostgresSessions", () => {
     });
   });
 
+  test.each([
+    ["1969-12-31T23:59:59.123001Z", Date.parse("1969-12-31T23:59:59.123Z")],
+    ["2239-07-07T07:34:51.807Z", Date.parse("2239-07-07T07:34:51.807Z")],
+    ["9999-12-31T23:59:59Z", Date.parse("9999-12-31T23:59:59Z")],
+    ["infinity", Number.POSITIVE_INFINITY],
+  ])("reads the instant %s", async (instant, expected) => {
+    await database.query("UPDATE session SET expires_at = $1 WHERE token = 'b'", [instant]);
+    expect((await sessions.find("b"))?.expiresAt).toBe(expected);
+  });
+
   test.each([`odd"\\,{}' 😀`, "", "NULL", "a"])(
     "finds the token %j, whatever an array makes of it",
     async (token) => {
