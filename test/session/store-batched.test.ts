@@ -136,18 +136,25 @@ describe("openBatchedSessions", () => {
     expect(await Promise.all(lookups)).toEqual(tokens);
   });
 
-  test("sends two batches without gathering, and the third a little later", async () => {
-    const { find, sent, batches } = open();
+  test("sends two batches without gathering, and lets the third gather over turns of the event loop", async () => {
     const turn = () => new Promise((resolve) => setImmediate(resolve));
-    const lookups = [outcome(find("a"))];
-    await turn();
-    lookups.push(outcome(find("b")));
-    await turn();
-    expect(batches.map((batch) => batch.tokens)).toEqual([["a"], ["b"]]);
-    lookups.push(outcome(find("c")), outcome(find("d")));
-    expect((await sent(3)).tokens).toEqual(["c", "d"]);
-    for (const batch of batches) batch.answer(batch.tokens);
-    expect(await Promise.all(lookups)).toEqual(["a", "b", "c", "d"]);
+    const gathered: boolean[] = [];
+    // On a busy machine a turn may take longer than lookups gather.
+    while (gathered.length < 50 && !gathered.includes(true)) {
+      const { find, sent, batches } = open();
+      const lookups: Promise<string | null>[] = [];
+      for (const token of ["a", "b", "c", "d"]) {
+        lookups.push(outcome(find(token)));
+        await turn();
+      }
+      const third = await sent(3);
+      expect(batches.slice(0, 2).map((batch) => batch.tokens)).toEqual([["a"], ["b"]]);
+      gathered.push(third.tokens.length === 2);
+      if (third.tokens.length === 1) await sent(4);
+      for (const batch of batches) batch.answer(batch.tokens);
+      expect(await Promise.all(lookups)).toEqual(["a", "b", "c", "d"]);
+    }
+    expect(gathered).toContain(true);
   });
 
   test("gives the same object for a row that is as it was, and another for one that is not", async () => {
