@@ -1,5 +1,6 @@
 import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-serverless";
+import { lookupTimeoutMs } from "../session/store-batched.ts";
 import { lookupPoolSize, openNeonSessions } from "../session/store-neon.ts";
 import type { Database, Parameter, Transaction } from "./database.ts";
 import { storeUnavailable } from "./failure.ts";
@@ -9,8 +10,6 @@ const poolSize = 10;
 /** A request has 5 s; a connection that takes longer than this to get leaves too little of them. */
 const connectTimeoutMs = 4_000;
 const queryTimeoutMs = 4_000;
-/** As `openBatchedSessions` waits. */
-const lookupTimeoutMs = 900;
 
 /** Opens a Neon database through its serverless driver: WebSocket connections, since sign-up needs a transaction. */
 export function openNeon(url: string, proxy: string | null, onPoolError: (error: Error) => void): Database {

@@ -5,7 +5,7 @@ import { createRowMemory } from "./row-memory.ts";
 import type { SessionColumns, SessionRow, SessionStore } from "./store.ts";
 
 /** A verify answers within 1 s, 503 included; this leaves it the rest. */
-const lookupTimeoutMs = 900;
+export const lookupTimeoutMs = 900;
 /** So many batches go out without gathering: one for the database to work on while the other is on its way. */
 const eagerBatches = 2;
 /** How long lookups gather beyond that, unless they fill a batch or one comes back before. */
@@ -39,8 +39,9 @@ export interface BatchDeps {
 
 /**
  * Looks sessions up in batches: what arrives in one turn of the event loop goes out together, and what arrives while
- * others are under way gathers first. Every lookup is sent after it was asked for, so an answer is as fresh as one of its own would be. A batch whose connection was lost is
- * asked once more; one that is late fails with everything that waits behind it.
+ * others are under way gathers first. Every lookup is sent after it was asked for, so an answer is as fresh as one of
+ * its own would be. A batch whose connection was lost is asked once more; one that is late fails with everything that
+ * waits behind it.
  */
 export function openBatchedSessions(deps: BatchDeps): SessionStore {
   const { batchSize, batchesInFlight } = deps;

@@ -136,6 +136,26 @@ describe("createVerifyAnswer", () => {
     expect(new Set(bodies).size).toBe(1);
   });
 
+  test("gives each of two who ask in turn his own, whether his answer is new or kept", async () => {
+    const ann = { ...row, id: "sa", user: { ...row.user, id: "ann", name: "Ann", emailVerified: true } };
+    const bob = { ...row, id: "sb", user: { ...row.user, id: "bob", name: "Bob", emailVerified: false } };
+    const { ask } = open((cookie) => ({ session: cookie === "ann" ? ann : bob }));
+    const who = ["ann", "bob", "ann", "ann", "bob", "bob", "ann", "bob"];
+    // All are read after the last was made.
+    const answers = [];
+    for (const cookie of who) answers.push(await ask({ cookie }));
+    const seen = answers.map(({ headers }) =>
+      ["user-id", "session-id", "email-verified", "name"].map((name) => headers.get(`x-auth-${name}`)),
+    );
+    expect(seen).toEqual(
+      who.map((name) => (name === "ann" ? ["ann", "sa", "true", "Ann"] : ["bob", "sb", "false", "Bob"])),
+    );
+    const bodies = await Promise.all(
+      answers.map(async (it) => (await it.json()) as { user: { id: string } }),
+    );
+    expect(bodies.map(({ user }) => user.id)).toEqual(who);
+  });
+
   test.each([true, false])(
     "hands the credentials on, Authorization only where it counts: %p",
     async (readsBearer) => {
