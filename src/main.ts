@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import packageJson from "../package.json" with { type: "json" };
 import { run } from "./cli/program.ts";
-import { loadConfig } from "./config.ts";
+import { loadConfig } from "./config/load.ts";
 import { takeEnvironment } from "./environment.ts";
 
 const environment = takeEnvironment(process.env);

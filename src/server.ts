@@ -1,7 +1,7 @@
 import type { Server } from "bun";
 import { CommandError } from "./errors.ts";
-import type { App } from "./http/app.ts";
-import type { AnswerHot } from "./http/hot.ts";
+import type { App } from "./app.ts";
+import type { AnswerHot } from "./http/fast-path.ts";
 
 /** Longer than nginx (60 s) and Caddy (120 s) keep a connection, or they would send requests into closed ones. */
 const idleTimeoutSeconds = 240;

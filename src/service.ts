@@ -1,21 +1,21 @@
-import { createAuth } from "./auth.ts";
+import { createAuth } from "./auth/better-auth.ts";
 import { createAuthHandler } from "./auth/handle.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/load.ts";
 import type { Database } from "./database/database.ts";
 import { openDatabase } from "./database/open.ts";
-import { migrateServer } from "./database/prepare.ts";
+import { migrateServer } from "./database/migrate-server.ts";
 import { sweepBatch, sweepBatchSize } from "./database/sweep.ts";
-import { migrateSqliteFile } from "./database/sqlite-file.ts";
-import { type App, createApp } from "./http/app.ts";
+import { migrateSqliteFile } from "./database/migrate-sqlite.ts";
+import { type App, createApp } from "./app.ts";
 import { createHealth } from "./http/health.ts";
 import type { Log } from "./log.ts";
-import { createPasswords } from "./password.ts";
-import { loadOrCreateSecret } from "./secret-file.ts";
+import { createPasswords } from "./auth/password.ts";
+import { loadOrCreateSecret } from "./data-directory.ts";
 import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
-import { createSweeper } from "./session/sweeper.ts";
-import { createVerifier } from "./session/verify.ts";
+import { createSweeper } from "./database/sweeper.ts";
+import { createVerifier } from "./session/verifier.ts";
 
 export interface ServiceDeps {
   readonly config: Config;

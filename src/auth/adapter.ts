@@ -2,8 +2,8 @@ import { APIError, BASE_ERROR_CODES } from "@better-auth/core/error";
 import type { BetterAuthOptions } from "better-auth";
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { Database } from "../database/database.ts";
-import { isUniqueViolation } from "../database/failure.ts";
-import { sessionEnd } from "../session/verify.ts";
+import { isUniqueViolation } from "../database/store-error.ts";
+import { sessionEnd } from "../session/verifier.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 type Adapter = ReturnType<ReturnType<typeof drizzleAdapter>>;

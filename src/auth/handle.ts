@@ -1,8 +1,8 @@
 import PQueue from "p-queue";
-import { type Auth, clientAddressHeader } from "../auth.ts";
-import { storeUnavailable } from "../database/failure.ts";
+import { type Auth, clientAddressHeader } from "./better-auth.ts";
+import { storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
-import { type Passwords, tooBusy } from "../password.ts";
+import { type Passwords, tooBusy } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
 import { authRoutes } from "./routes.ts";

@@ -1,8 +1,8 @@
 import type { Check } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
 import { exitStatus } from "./exit-status.ts";
-import { complain } from "./failure.ts";
-import type { Command } from "./surroundings.ts";
+import { complain } from "./report-error.ts";
+import type { Command } from "./command.ts";
 
 /** Runs every check and prints what each found. Exit status 1 when one failed. */
 export const doctor: Command = async (surroundings, { json }) => {

@@ -1,7 +1,7 @@
-import { loadSoundConfig } from "../doctor/sound-config.ts";
+import { loadSoundConfig } from "../doctor/partial-config.ts";
 import { CommandError } from "../errors.ts";
 import { exitStatus } from "./exit-status.ts";
-import type { Command, Surroundings } from "./surroundings.ts";
+import type { Command, Surroundings } from "./command.ts";
 
 interface HealthcheckOptions {
   readonly url?: URL;

@@ -1,14 +1,14 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../config/load.ts";
 import type { Database } from "../database/database.ts";
 import { inspectSqliteSchema } from "../database/inspect-sqlite.ts";
-import type { SchemaStatus } from "../database/migrate.ts";
+import type { SchemaStatus } from "../database/apply-migrations.ts";
 import { openDatabase } from "../database/open.ts";
-import { migrateServer, migrateSqliteFile, readSchemaStatus } from "../database/prepare.ts";
-import { prepareDataDirectory } from "../secret-file.ts";
+import { migrateServer, migrateSqliteFile, readSchemaStatus } from "../database/migrate-server.ts";
+import { prepareDataDirectory } from "../data-directory.ts";
 import { secretsOf } from "../service.ts";
 import { exitStatus } from "./exit-status.ts";
-import { complain } from "./failure.ts";
-import type { Command, Surroundings } from "./surroundings.ts";
+import { complain } from "./report-error.ts";
+import type { Command, Surroundings } from "./command.ts";
 
 /** Applies what the schema lacks, or with `status` says so and changes nothing. */
 export const migrate: Command<{ readonly status?: true }> = async (surroundings, { json, status }) => {

@@ -1,9 +1,9 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
-import { editDistance } from "../config/names.ts";
+import { editDistance } from "../config/settings.ts";
 import { exitStatus } from "./exit-status.ts";
-import { reportFailure } from "./failure.ts";
+import { reportFailure } from "./report-error.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import type { Command, Surroundings } from "./surroundings.ts";
+import type { Command, Surroundings } from "./command.ts";
 import { version } from "./version.ts";
 
 const requestTimeoutMaxMs = 60_000;
@@ -13,7 +13,7 @@ const commands = {
   serve: lazy(async () => (await import("./serve.ts")).serve),
   migrate: lazy(async () => (await import("./migrate.ts")).migrate),
   doctor: lazy(async () => (await import("./doctor.ts")).doctor),
-  config: lazy(async () => (await import("./config.ts")).config),
+  config: lazy(async () => (await import("./show-config.ts")).config),
   healthcheck: lazy(async () => (await import("./healthcheck.ts")).healthcheck),
   secret: lazy(async () => (await import("./secret.ts")).secret),
 };

@@ -1,9 +1,9 @@
-import { type Config, withPort } from "../config.ts";
+import { type Config, withPort } from "../config/load.ts";
 import { type Log, openLog } from "../log.ts";
-import { prepareDataDirectory } from "../secret-file.ts";
+import { prepareDataDirectory } from "../data-directory.ts";
 import { type Listener, listen } from "../server.ts";
 import { openService, type Service } from "../service.ts";
-import type { Command } from "./surroundings.ts";
+import type { Command } from "./command.ts";
 
 /** How long requests under way may take once the process is told to end. */
 const drainTimeoutMs = 10_000;

@@ -1,4 +1,4 @@
-import type { Command } from "./surroundings.ts";
+import type { Command } from "./command.ts";
 
 /** Prints the version, and with `--json` the runtime's too. */
 export const version: Command = async ({ print, version: current }, { json }) => {

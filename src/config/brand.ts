@@ -1,7 +1,7 @@
 import { isLoopbackOrigin } from "./origin.ts";
 import { quote } from "./quote.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
-import { accepted, type Parsed, refused } from "./types.ts";
+import { accepted, type Parsed, refused } from "./config.ts";
 
 export interface BrandSettings {
   /** At most 40 code points. */

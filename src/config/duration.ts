@@ -1,7 +1,7 @@
 import { quote } from "./quote.ts";
 import type { ConfigReader } from "./reader.ts";
 import { readParsed } from "./reader.ts";
-import { accepted, type Parsed, refused } from "./types.ts";
+import { accepted, type Parsed, refused } from "./config.ts";
 
 const UNITS = { d: 86_400, h: 3_600, m: 60, s: 1 } as const;
 

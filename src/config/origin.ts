@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { isHostname, isLoopbackHost } from "./listen.ts";
 import { quote } from "./quote.ts";
-import { accepted, type Parsed, refused } from "./types.ts";
+import { accepted, type Parsed, refused } from "./config.ts";
 
 const EXAMPLE = "write scheme, host and port alone, such as https://docs.example.com";
 

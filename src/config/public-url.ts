@@ -2,7 +2,7 @@ import type { Listen } from "./listen.ts";
 import { isLoopbackHost } from "./listen.ts";
 import { isLoopbackOrigin, parseOrigin, suggestOrigin } from "./origin.ts";
 import type { ConfigReader, Entry } from "./reader.ts";
-import { accepted, type Parsed, refused } from "./types.ts";
+import { accepted, type Parsed, refused } from "./config.ts";
 
 const LOOPBACK_ORIGINS = ["http://localhost:3000", "http://localhost:3001", "http://localhost:8000"] as const;
 

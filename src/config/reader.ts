@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { ConfigProblem } from "../errors.ts";
-import type { ConfigDeps, Environment, Parsed, Setting } from "./types.ts";
+import type { ConfigDeps, Environment, Parsed, Setting } from "./config.ts";
 
 /** A value somebody set, and where. */
 export interface Entry {

@@ -1,6 +1,6 @@
-import { editDistance } from "./names.ts";
+import { editDistance } from "./settings.ts";
 import { quote } from "./quote.ts";
-import { accepted, type Parsed, refused } from "./types.ts";
+import { accepted, type Parsed, refused } from "./config.ts";
 
 /** Parses a whole number within bounds, both inclusive. */
 export function parseInteger(text: string, minimum: number, maximum: number): Parsed<number> {

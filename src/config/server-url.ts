@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { isHostname, isLoopbackHost } from "./listen.ts";
-import { accepted, type Parsed, refused } from "./types.ts";
+import { accepted, type Parsed, refused } from "./config.ts";
 
 const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
 const EXAMPLE = "postgresql://user:password@db.example.com:5432/latchkey?sslmode=verify-full";

@@ -1,4 +1,4 @@
-import type { SessionStore } from "../session/store.ts";
+import type { SessionStore } from "./sessions/store.ts";
 
 /** A value that every driver can bind. */
 export type Parameter = string | number | boolean | null;

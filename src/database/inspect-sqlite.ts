@@ -1,7 +1,7 @@
 import { constants, Database as SqliteDatabase } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { type SchemaStatus, schemaStatus } from "./migrate.ts";
+import { type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
 import { migrations } from "./migrations.ts";
 
 /** A SQLite file as it stands, read without leaving anything behind. */

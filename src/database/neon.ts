@@ -1,9 +1,9 @@
 import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-serverless";
-import { lookupTimeoutMs } from "../session/store-batched.ts";
-import { lookupPoolSize, openNeonSessions } from "../session/store-neon.ts";
+import { lookupTimeoutMs } from "./sessions/batched.ts";
+import { lookupPoolSize, openNeonSessions } from "./sessions/neon-sessions.ts";
 import type { Database, Parameter, Transaction } from "./database.ts";
-import { storeUnavailable } from "./failure.ts";
+import { storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
 const poolSize = 10;

@@ -1,9 +1,9 @@
 import { SQL } from "bun";
 import { drizzle } from "drizzle-orm/bun-sql";
 import { withDeadline } from "../deadline.ts";
-import { openPostgresSessions } from "../session/store-postgres.ts";
+import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
-import { errorCode, storeUnavailable } from "./failure.ts";
+import { errorCode, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
 /** Connections for everything but session lookups, which have their own. */

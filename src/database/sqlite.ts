@@ -1,8 +1,8 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
-import { openSqliteSessions } from "../session/store-sqlite.ts";
+import { openSqliteSessions } from "./sessions/sqlite-sessions.ts";
 import type { Database, Transaction } from "./database.ts";
-import { errorCode, storeUnavailable } from "./failure.ts";
+import { errorCode, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.sqlite.ts";
 
 /** How long a write waits for the file's lock, another writer's or another process's, before 503. */

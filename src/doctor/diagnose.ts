@@ -1,13 +1,13 @@
-import type { Config, Environment, LoadedConfig } from "../config.ts";
+import type { Config, Environment, LoadedConfig } from "../config/load.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
-import { cookieChecks } from "./cookies.ts";
-import { databaseChecks, databaseDirectoryCheck } from "./database.ts";
-import { fileChecksOf } from "./files.ts";
-import { proxyChecks } from "./proxies.ts";
+import { cookieChecks } from "./cookie-check.ts";
+import { databaseChecks, databaseDirectoryCheck } from "./database-check.ts";
+import { fileChecksOf } from "./file-check.ts";
+import { proxyChecks } from "./proxy-check.ts";
 import { reasonOf } from "./reason.ts";
-import { secretCheck } from "./secret.ts";
-import { bareName, loadSoundConfig, type SoundConfig } from "./sound-config.ts";
+import { secretCheck } from "./secret-check.ts";
+import { bareName, loadSoundConfig, type SoundConfig } from "./partial-config.ts";
 
 export interface DiagnosisDeps {
   readonly loadConfig: (replaced?: Environment) => LoadedConfig;

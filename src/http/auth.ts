@@ -2,7 +2,7 @@ import type { HandleAuth } from "../auth/handle.ts";
 import type { Body } from "../auth/input.ts";
 import { authRoutes } from "../auth/routes.ts";
 import { newUnit } from "../auth/unit-of-work.ts";
-import { storeUnavailable } from "../database/failure.ts";
+import { storeUnavailable } from "../database/store-error.ts";
 import { withDeadline } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";

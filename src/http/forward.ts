@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../config/load.ts";
 import type { RequestFacts } from "./auth.ts";
 import { type CallbackRules, checkCallback } from "./callback-url.ts";
 import { isHost } from "./host.ts";

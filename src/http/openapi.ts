@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../config/load.ts";
 import { createOpenApi } from "./openapi/document.ts";
 
 /** The document changes with the configuration or the version alone: with a restart. */

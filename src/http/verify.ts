@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
-import type { SessionRow } from "../session/store.ts";
-import { type Refusal, sessionEnd, type Verification, type Verify } from "../session/verify.ts";
+import type { SessionRow } from "../database/sessions/store.ts";
+import { type Refusal, sessionEnd, type Verification, type Verify } from "../session/verifier.ts";
 
 /** Verify's answers depend on these, and on nothing else. */
 export const verifyVary = "Origin, Cookie, Authorization";

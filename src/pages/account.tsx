@@ -1,176 +1,152 @@
-import type { ComponentChildren } from "preact";
-import {
-  Checkbox,
-  Field,
-  FormAlert,
-  type FormError,
-  hasError,
-  noError,
-  Notice,
-  SubmitButton,
-} from "./form.tsx";
-import { Brand, Document, type Site } from "./layout.tsx";
-import { type ListedSession, Sessions } from "./sessions.tsx";
+import { withDeadline } from "../deadline.ts";
+import { storeUnavailable } from "../database/store-error.ts";
+import { AppError } from "../errors.ts";
+import { type AccountForm, AccountPage } from "./views/account-page.tsx";
+import type { FormError } from "./views/form.tsx";
+import type { ListedSession } from "./views/session-list.tsx";
+import { explainRefusal, type FormNames, noticeText } from "./messages.ts";
+import { missingFields, type PageDeps, withCookies } from "./entry.tsx";
+import { refusalOf } from "./refusal.tsx";
+import type { Visit } from "./page-request.ts";
 
-export type AccountForm = "profile" | "password" | "sessions" | "delete";
-
-export interface AccountProps {
-  readonly site: Site;
-  readonly user: { readonly name: string; readonly email: string };
-  readonly sessions: readonly ListedSession[];
-  readonly currentId: string;
-  /** ms since the epoch. */
-  readonly now: number;
-  readonly notice?: string | undefined;
-  /** The form that was refused, and why. */
-  readonly refused?: { readonly form: AccountForm; readonly error: FormError };
-  /** The name as it was typed. */
-  readonly name: string;
-  readonly revokeOthers: boolean;
+interface Refused {
+  readonly form: AccountForm;
+  readonly status: number;
+  readonly error: FormError;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
-export function AccountPage(props: AccountProps) {
-  const { site, user, refused } = props;
-  const errorOf = (form: AccountForm): FormError => (refused?.form === form ? refused.error : noError);
-  return (
-    <Document site={site} title="Your account" failed={refused !== undefined} notice={props.notice}>
-      <AccountHeader site={site} />
-      <main class="account">
-        <div class="account-title">
-          <div>
-            <h1>Your account</h1>
-            <p class="lead">{user.email}</p>
-          </div>
-          {site.home !== null && <a href={site.home.url}>Back to {site.home.host}</a>}
-        </div>
-        <Notice text={props.notice} />
-        <Profile error={errorOf("profile")} name={props.name} />
-        <Password {...props} error={errorOf("password")} />
-        <Section
-          title="Devices"
-          about="Where you are signed in. Sign out what you do not recognise, then change your password."
-        >
-          <FormAlert error={errorOf("sessions")} />
-          <Sessions sessions={props.sessions} currentId={props.currentId} now={props.now} />
-        </Section>
-        <Deletion error={errorOf("delete")} email={user.email} />
-      </main>
-    </Document>
+/** What a form of the account page asks for. */
+interface Action {
+  readonly form: AccountForm;
+  readonly path: string;
+  readonly body: Record<string, unknown>;
+  readonly names?: FormNames;
+  /** What the next page says. */
+  readonly notice: string;
+  /** Default: the account page again. */
+  readonly location?: string;
+}
+
+/** The account page and its forms. */
+export function createAccountPages(deps: PageDeps) {
+  return {
+    show: (visit: Visit) => accountPage(deps, visit),
+    toAccount: async () => deps.answers.redirect(`${deps.config.baseUrl}/account`),
+    rename: (visit: Visit) => rename(deps, visit),
+    changePassword: (visit: Visit) => changePassword(deps, visit),
+    revoke: (visit: Visit) =>
+      act(deps, visit, {
+        form: "sessions",
+        path: "/revoke-session",
+        body: { token: visit.fields["id"] ?? "" },
+        notice: "session",
+      }),
+    revokeOthers: (visit: Visit) =>
+      act(deps, visit, { form: "sessions", path: "/revoke-other-sessions", body: {}, notice: "sessions" }),
+    remove: (visit: Visit) => remove(deps, visit),
+  };
+}
+
+async function rename(deps: PageDeps, visit: Visit): Promise<Response> {
+  const name = (visit.fields["name"] ?? "").trim();
+  const missing = missingFields({ name: name === "" && "Enter your name." });
+  if (missing !== null) return refuse(deps, visit, "profile", missing);
+  return act(deps, visit, { form: "profile", path: "/update-user", body: { name }, notice: "name" });
+}
+
+async function changePassword(deps: PageDeps, visit: Visit): Promise<Response> {
+  const { currentPassword = "", newPassword = "", revokeOtherSessions } = visit.fields;
+  const missing = missingFields({
+    currentPassword: currentPassword === "" && "Enter your current password.",
+    newPassword: newPassword === "" && "Choose a new password.",
+  });
+  if (missing !== null) return refuse(deps, visit, "password", missing);
+  const everywhere = revokeOtherSessions === "true";
+  return act(deps, visit, {
+    form: "password",
+    path: "/change-password",
+    body: { currentPassword, newPassword, revokeOtherSessions: everywhere },
+    names: { password: "currentPassword", newPassword: "newPassword" },
+    notice: everywhere ? "password-everywhere" : "password",
+  });
+}
+
+async function remove(deps: PageDeps, visit: Visit): Promise<Response> {
+  const { password = "" } = visit.fields;
+  const missing = missingFields({ password: password === "" && "Enter your password." });
+  if (missing !== null) return refuse(deps, visit, "delete", missing);
+  return act(deps, visit, {
+    form: "delete",
+    path: "/delete-user",
+    body: { password },
+    notice: "account-deleted",
+    location: "/signin",
+  });
+}
+
+async function act(deps: PageDeps, visit: Visit, action: Action): Promise<Response> {
+  const { answers, calls, config } = deps;
+  const outcome = await calls.submit(visit, action.path, action.body);
+  if (outcome.ok) {
+    return answers.redirect(config.baseUrl + (action.location ?? "/account"), [
+      ...outcome.cookies,
+      answers.notice(action.notice),
+    ]);
+  }
+  const { refusal } = outcome;
+  // The page cannot be shown without the store either.
+  if (refusal.status >= 500) throw refusal;
+  const error = explainRefusal(refusalOf(refusal), action.names ?? {});
+  return accountPage(deps, visit, {
+    form: action.form,
+    status: refusal.status,
+    error,
+    headers: refusal.headers,
+  });
+}
+
+const refuse = (deps: PageDeps, visit: Visit, form: AccountForm, error: FormError) =>
+  accountPage(deps, visit, { form, status: 400, error, headers: {} });
+
+async function accountPage(deps: PageDeps, visit: Visit, refused?: Refused): Promise<Response> {
+  const { answers, calls, config, now } = deps;
+  const [{ who, cookies }, sessions] = await withDeadline(
+    Promise.all([calls.signedIn(visit), listSessions(deps, visit)]),
+    visit.remainingMs(),
+    () => storeUnavailable(new Error("the account page was not ready in time")),
   );
-}
-
-function AccountHeader({ site }: { readonly site: Site }) {
-  return (
-    <header class="bar">
-      <Brand site={site} />
-      <form method="post" action="/signout">
-        <input type="hidden" name="next" value="signin" />
-        <SubmitButton label="Sign out" busy="Signing out…" kind="quiet" />
-      </form>
-    </header>
+  if (who === null) return answers.redirect(`${config.baseUrl}/signin${ownCallback(deps)}`, cookies);
+  const notice = refused === undefined ? answers.takeNotice(visit.headers) : null;
+  const page = answers.page(
+    refused?.status ?? 200,
+    <AccountPage
+      site={answers.site}
+      user={who.user}
+      sessions={sessions}
+      currentId={who.sessionId}
+      now={now()}
+      notice={noticeText(notice?.name)}
+      {...(refused === undefined ? {} : { refused })}
+      name={refused?.form === "profile" ? (visit.fields["name"] ?? "") : who.user.name}
+      revokeOthers={refused?.form !== "password" || visit.fields["revokeOtherSessions"] === "true"}
+    />,
+    refused?.headers ?? {},
   );
+  return withCookies(page, notice === null ? cookies : [...cookies, notice.cookie]);
 }
 
-function Section(props: { title: string; about: string; children: ComponentChildren }) {
-  const id = `${props.title.toLowerCase().replaceAll(" ", "-")}-heading`;
-  return (
-    <section class="section" aria-labelledby={id}>
-      <div class="section-head">
-        <h2 id={id}>{props.title}</h2>
-        <p class="hint">{props.about}</p>
-      </div>
-      <div class="card">{props.children}</div>
-    </section>
-  );
+/** None for somebody who is not signed in. */
+async function listSessions({ calls }: PageDeps, visit: Visit): Promise<readonly ListedSession[]> {
+  if (!visit.headers.has("cookie")) return [];
+  try {
+    return (await calls.read(visit, "/list-sessions")) as ListedSession[];
+  } catch (error) {
+    if (error instanceof AppError && error.status === 401) return [];
+    throw error;
+  }
 }
 
-function Profile({ error, name }: { readonly error: FormError; readonly name: string }) {
-  return (
-    <Section title="Profile" about="The name that sites you sign in to show.">
-      <form method="post" action="/account/profile" novalidate>
-        <FormAlert error={error} />
-        <Field
-          id="name"
-          name="name"
-          label="Name"
-          autocomplete="name"
-          value={name}
-          error={error}
-          autofocus={hasError(error)}
-        />
-        <SubmitButton label="Save name" busy="Saving…" />
-      </form>
-    </Section>
-  );
-}
-
-function Password(props: AccountProps & { readonly error: FormError }) {
-  const { error, site, user } = props;
-  const atNew = error.fields["newPassword"] !== undefined && error.fields["currentPassword"] === undefined;
-  return (
-    <Section
-      title="Password"
-      about="Use one that you use nowhere else. A password manager makes and keeps it for you."
-    >
-      <form method="post" action="/account/password" novalidate>
-        <FormAlert error={error} />
-        <UsernameForPasswordManagers email={user.email} />
-        <Field
-          id="current-password"
-          name="currentPassword"
-          label="Current password"
-          type="password"
-          autocomplete="current-password"
-          error={error}
-          autofocus={hasError(error) && !atNew}
-        />
-        <Field
-          id="new-password"
-          name="newPassword"
-          label="New password"
-          type="password"
-          autocomplete="new-password"
-          hint={`At least ${site.passwordMinLength} characters.`}
-          error={error}
-          autofocus={atNew}
-        />
-        <Checkbox
-          id="revoke-others"
-          name="revokeOtherSessions"
-          label="Sign out all other devices"
-          checked={props.revokeOthers}
-        />
-        <SubmitButton label="Change password" busy="Changing…" />
-      </form>
-    </Section>
-  );
-}
-
-function Deletion({ error, email }: { readonly error: FormError; readonly email: string }) {
-  return (
-    <Section title="Delete account" about="Removes your account and signs you out everywhere, for good.">
-      <details open={hasError(error)}>
-        <summary class="button quiet">Delete my account…</summary>
-        <form method="post" action="/account/delete" novalidate>
-          <FormAlert error={error} />
-          <UsernameForPasswordManagers email={email} />
-          <Field
-            id="delete-password"
-            name="password"
-            label="Enter your password to confirm"
-            type="password"
-            autocomplete="current-password"
-            error={error}
-            autofocus={hasError(error)}
-          />
-          <SubmitButton label="Delete my account" busy="Deleting…" kind="danger" />
-        </form>
-      </details>
-    </Section>
-  );
-}
-
-/** Tells password managers whose password it is; without a name it is not sent. */
-function UsernameForPasswordManagers({ email }: { readonly email: string }) {
-  return <input type="text" autocomplete="username" value={email} hidden readonly aria-label="Email" />;
+function ownCallback({ config }: PageDeps): string {
+  return `?callbackUrl=${encodeURIComponent(`${config.baseUrl}/account`)}`;
 }

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { createBoundedMap } from "./bounded-map.ts";
+import { createBoundedMap } from "../bounded-map.ts";
 
 /** A signature in base64: 32 bytes in 44 characters. The last one may vary, as `atob` upstream allows. */
 const signaturePattern = /^[A-Za-z0-9+/]{43}=$/;

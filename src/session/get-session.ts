@@ -1,6 +1,6 @@
 import { plainCookie, type ReadToken } from "./cookie.ts";
-import type { SessionRow, SessionStore } from "./store.ts";
-import { sessionEnd } from "./verify.ts";
+import type { SessionRow, SessionStore } from "../database/sessions/store.ts";
+import { sessionEnd } from "./verifier.ts";
 
 export interface SessionReaderDeps {
   readonly sessions: SessionStore;

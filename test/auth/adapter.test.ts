@@ -3,7 +3,7 @@ import { createAdapter } from "../../src/auth/adapter.ts";
 import { createUnits, newUnit, type Units } from "../../src/auth/unit-of-work.ts";
 import type { Database } from "../../src/database/database.ts";
 import { openDatabase } from "../../src/database/open.ts";
-import { migrateServer, migrateSqliteFile } from "../../src/database/prepare.ts";
+import { migrateServer, migrateSqliteFile } from "../../src/database/migrate-server.ts";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Dialect, dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";

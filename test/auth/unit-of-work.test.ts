@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createUnits, newUnit } from "../../src/auth/unit-of-work.ts";
 import type { Database, Transaction } from "../../src/database/database.ts";
-import { storeUnavailable } from "../../src/database/failure.ts";
+import { storeUnavailable } from "../../src/database/store-error.ts";
 
 /** Units over a database that only tells what was asked of it. */
 function open({

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { judgeFreeSpace } from "../../src/doctor/files.ts";
+import { judgeFreeSpace } from "../../src/doctor/file-check.ts";
 import { OTHER_SECRET, STRONG_SECRET } from "../config/load.ts";
 import { diagnoseBy } from "./doctor-run.ts";
 import { freshPlace, runCommand } from "./run-command.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { SECRET_NAMES, PLAIN_NAMES } from "../../src/config/names.ts";
+import { SECRET_NAMES, PLAIN_NAMES } from "../../src/config/settings.ts";
 import { runCommand } from "./run-command.ts";
 
 const commands = ["serve", "migrate", "doctor", "config", "healthcheck", "secret", "version"] as const;

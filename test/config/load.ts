@@ -1,4 +1,4 @@
-import { type ConfigDeps, type Environment, type LoadedConfig, loadConfig } from "../../src/config.ts";
+import { type ConfigDeps, type Environment, type LoadedConfig, loadConfig } from "../../src/config/load.ts";
 import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
 
 /** 32 random bytes, base64. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { withPort } from "../../src/config.ts";
+import { withPort } from "../../src/config/load.ts";
 import { load, problemsOf } from "./load.ts";
 
 describe("PORT=0 and withPort", () => {

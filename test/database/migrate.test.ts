@@ -4,11 +4,11 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SQL } from "bun";
 import { migrations } from "../../src/database/migrations.ts";
-import { readSchemaStatus } from "../../src/database/prepare.ts";
-import { sqliteSchemaStatus } from "../../src/database/sqlite-file.ts";
+import { readSchemaStatus } from "../../src/database/migrate-server.ts";
+import { sqliteSchemaStatus } from "../../src/database/migrate-sqlite.ts";
 import { dialects } from "../support/databases.ts";
-import { everyTag, type LegacyDatabase, openEmpty, openLegacy, tagsAfterAdoption } from "./adopt-fixtures.ts";
-import { structure } from "./adopt-structure.ts";
+import { everyTag, type LegacyDatabase, openEmpty, openLegacy, tagsAfterAdoption } from "./adopt/fixtures.ts";
+import { structure } from "./adopt/structure.ts";
 
 // The first test starts PostgreSQL.
 setDefaultTimeout(30_000);
@@ -147,7 +147,7 @@ describe("a SQLite file", () => {
   ])(
     "is made ready by three processes at once, 20 times over, from %s",
     async (_, legacy) => {
-      const module = JSON.stringify(Bun.resolveSync("../../src/database/sqlite-file.ts", import.meta.dir));
+      const module = JSON.stringify(Bun.resolveSync("../../src/database/migrate-sqlite.ts", import.meta.dir));
       // Each says that it is there and waits for the word, so that they start together.
       const script = `const { migrateSqliteFile } = await import(${module});
         for await (const path of console) console.log(JSON.stringify(await migrateSqliteFile(path)));`;

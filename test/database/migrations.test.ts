@@ -7,7 +7,7 @@ import {
   generateSQLiteDrizzleJson,
   generateSQLiteMigration,
 } from "drizzle-kit/api";
-import { indexShapes, ownedTables, tableShapes } from "../../src/database/adopt-shape.ts";
+import { indexShapes, ownedTables, tableShapes } from "../../src/database/adopt/shape.ts";
 import { migrations } from "../../src/database/migrations.ts";
 import * as server from "../../src/database/schema.postgres.ts";
 import * as file from "../../src/database/schema.sqlite.ts";

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, jest, setDefaultTimeout, test 
 import { join } from "node:path";
 import type { Database } from "../../src/database/database.ts";
 import { openSqlite } from "../../src/database/sqlite.ts";
-import { migrateSqliteFile } from "../../src/database/sqlite-file.ts";
+import { migrateSqliteFile } from "../../src/database/migrate-sqlite.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(30_000);

@@ -10,7 +10,7 @@ import {
 } from "bun:test";
 import { mkdirSync } from "node:fs";
 import * as fc from "fast-check";
-import { loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config/load.ts";
 import { openLog } from "../../src/log.ts";
 import { type Listener, listen } from "../../src/server.ts";
 import { openService, type Service } from "../../src/service.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import packageJson from "../../package.json" with { type: "json" };
-import { loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config/load.ts";
 import { createOpenApiAnswer } from "../../src/http/openapi.ts";
 import { documentedRoutes, renderPaths } from "../../src/http/openapi/document.ts";
 import type { Operation } from "../../src/http/openapi/model.ts";

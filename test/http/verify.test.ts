@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { storeUnavailable } from "../../src/database/failure.ts";
+import { storeUnavailable } from "../../src/database/store-error.ts";
 import { createVerifyAnswer, headerText, type VerifyAnswerDeps } from "../../src/http/verify.ts";
-import type { SessionRow } from "../../src/session/store.ts";
+import type { SessionRow } from "../../src/database/sessions/store.ts";
 
 const day = 86_400_000;
 const row: SessionRow = {

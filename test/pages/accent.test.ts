@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
-import { contrastOf, shadesOf, surfaces } from "../../src/pages/accent.ts";
+import { contrastOf, shadesOf, surfaces } from "../../src/pages/views/accent.ts";
 
 describe("contrastOf", () => {
   test.each([
@@ -43,7 +43,7 @@ describe("shadesOf", () => {
 });
 
 test("the stylesheet has the surfaces that the accent is measured against", () => {
-  const css = readFileSync(join(import.meta.dir, "../../src/pages/style.css"), "utf8");
+  const css = readFileSync(join(import.meta.dir, "../../src/pages/views/style.css"), "utf8");
   const [light = "", dark = ""] = [...css.matchAll(/:root \{([^}]*)\}/g)].map((match) => match[1] ?? "");
   for (const [block, { card, page }] of [
     [light, surfaces.light],

@@ -1,4 +1,4 @@
-import { createApp } from "../../src/http/app.ts";
+import { createApp } from "../../src/app.ts";
 import type { AuthRequest } from "../../src/auth/handle.ts";
 import { openLog } from "../../src/log.ts";
 import { load } from "../config/load.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { describeDevice } from "../../src/pages/device.ts";
+import { describeDevice } from "../../src/pages/views/device.ts";
 import { visit } from "./requests.ts";
 import { macFirefox, scriptedNow, type ScriptedSession } from "./scripted-pages.ts";
 

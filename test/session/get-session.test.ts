@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createTokenReader, signToken } from "../../src/session/cookie.ts";
 import { createSessionReader, isClamped } from "../../src/session/get-session.ts";
-import type { SessionRow } from "../../src/session/store.ts";
+import type { SessionRow } from "../../src/database/sessions/store.ts";
 
 // That the body is BetterAuth's, byte for byte, is test/e2e/get-session-differential.test.ts's to show.
 

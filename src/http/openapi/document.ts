@@ -1,4 +1,4 @@
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/load.ts";
 import { sessionCookieName } from "../../session/cookie.ts";
 import { methodsOf, routes } from "../routes.ts";
 import { describeAccount } from "./account-operations.ts";

@@ -1,4 +1,4 @@
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/load.ts";
 import { emptyAnswer, jsonAnswer, retryAfter, startingSchema, uncached } from "./answers.ts";
 import { type Answer, type Operation, type Operations, ref, type Schema, text } from "./model.ts";
 import { notVerified } from "./schemas.ts";

@@ -1,0 +1,137 @@
+import { type BetterAuthOptions, betterAuth } from "better-auth/minimal";
+import { createAuthMiddleware } from "better-auth/api";
+import { deleteSessionCookie, expireCookie } from "better-auth/cookies";
+import { createAdapter } from "./adapter.ts";
+import type { Unit, Units } from "./unit-of-work.ts";
+import type { Config } from "../config/load.ts";
+import type { Database } from "../database/database.ts";
+import type { Passwords } from "./password.ts";
+
+/** The header that carries the client's address to BetterAuth; it is stripped from what clients send. */
+export const clientAddressHeader = "x-latchkey-client-address";
+
+const userAgentMaxLength = 512;
+
+export interface AuthDeps {
+  readonly config: Config;
+  /** The first signs. */
+  readonly secrets: readonly string[];
+  readonly database: Database;
+  readonly units: Units;
+  readonly passwords: Passwords;
+}
+
+export type Auth = ReturnType<typeof createAuth>;
+
+/** BetterAuth with e-mail and password, every option that it would take from the environment set here. */
+export function createAuth(deps: AuthDeps) {
+  return betterAuth(authOptions(deps));
+}
+
+function authOptions(deps: AuthDeps) {
+  const { config, units } = deps;
+  const https = config.baseUrl.startsWith("https:");
+  const [secret = ""] = deps.secrets;
+  return {
+    appName: "latchkey",
+    baseURL: config.baseUrl,
+    basePath: "/api/auth",
+    secret,
+    trustedOrigins: [...config.trustedOrigins],
+    database: createAdapter(deps.database, units, config.sessionMaxAgeSeconds),
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: config.signUp === "closed",
+      autoSignIn: true,
+      // Lengths count in code points and are checked before BetterAuth, which counts UTF-16 units.
+      minPasswordLength: 1,
+      maxPasswordLength: 512,
+      password: passwordHooks(deps.passwords, units),
+    },
+    session: {
+      expiresIn: config.sessionExpiresInSeconds,
+      updateAge: config.sessionUpdateAgeSeconds,
+      // 0: sessions of any age may be listed; deleting the account asks for the password instead.
+      freshAge: 0,
+      cookieCache: { enabled: false },
+    },
+    user: { deleteUser: { enabled: true }, changeEmail: { enabled: false } },
+    account: { accountLinking: { enabled: false } },
+    verification: { storeIdentifier: "hashed" },
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+    experimental: { instrumentation: { enabled: false } },
+    onAPIError: { throw: true },
+    logger: { log: (_level, message, ...details) => note(units.current(), message, details) },
+    advanced: {
+      disableOriginCheck: false,
+      disableCSRFCheck: false,
+      useSecureCookies: https,
+      defaultCookieAttributes: {
+        sameSite: config.cookieSameSite,
+        secure: https || config.cookieSameSite === "none",
+        httpOnly: true,
+        path: "/",
+      },
+      ...(config.cookieDomain === null
+        ? {}
+        : { crossSubDomainCookies: { enabled: true, domain: config.cookieDomain } }),
+      ipAddress: { ipAddressHeaders: [clientAddressHeader], ipv6Subnet: 128 },
+    },
+    databaseHooks: {
+      session: {
+        create: {
+          before: async (session: { userAgent?: string | null | undefined }) => ({
+            data: { userAgent: session.userAgent?.slice(0, userAgentMaxLength).toWellFormed() ?? "" },
+          }),
+        },
+      },
+    },
+    hooks: { after: tidyCookies },
+  } satisfies BetterAuthOptions;
+}
+
+function passwordHooks(passwords: Passwords, units: Units) {
+  return {
+    hash: (password: string) => passwords.hash(password),
+    verify: async ({ hash, password }: { hash: string; password: string }) => {
+      const matches = await passwords.verify(hash, password);
+      const unit = units.current();
+      if (matches && unit !== undefined && passwords.isOutdated(hash))
+        unit.rehash = { stored: hash, password };
+      return matches;
+    },
+  };
+}
+
+/** What BetterAuth says only to its logger: why a sign-in failed, and errors that it answers as something else. */
+function note(unit: Unit | undefined, message: string, details: readonly unknown[]): void {
+  if (unit === undefined) return;
+  if (message === "User not found") unit.seen.reason = "unknown_email";
+  else if (message === "Password not found") unit.seen.reason = "no_password";
+  else if (message === "Invalid password") unit.seen.reason = "wrong_password";
+  const error = details.find((detail) => detail instanceof Error);
+  if (error !== undefined) unit.seen.internalError ??= error;
+}
+
+/**
+ * What 1.7.7 leaves behind: the session that a sign-in came with (ASVS 7.2.4), the `dont_remember` of an earlier sign-in
+ * when this one asks to be remembered, and the cookie of a session that was just revoked.
+ */
+const tidyCookies = createAuthMiddleware(async (ctx) => {
+  const { authCookies, newSession, internalAdapter, secret } = ctx.context;
+  const presented = await ctx.getSignedCookie(authCookies.sessionToken.name, secret);
+  const body = ctx.body as { rememberMe?: unknown; token?: unknown } | undefined;
+  if (ctx.path === "/sign-in/email" || ctx.path === "/sign-up/email") {
+    if (newSession === null) return;
+    if (presented && presented !== newSession.session.token) await internalAdapter.deleteSession(presented);
+    if (body?.rememberMe !== false && ctx.getCookie(authCookies.dontRememberToken.name) !== null) {
+      expireCookie(ctx, authCookies.dontRememberToken);
+    }
+  } else if (
+    ctx.path === "/revoke-sessions" ||
+    (ctx.path === "/revoke-session" && body?.token === presented)
+  ) {
+    deleteSessionCookie(ctx);
+  }
+});

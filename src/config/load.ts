@@ -1,0 +1,127 @@
+import { ConfigError } from "../errors.ts";
+import { readBrand } from "./brand.ts";
+import { readCookieSettings } from "./cookie-scope.ts";
+import { readDatabase } from "./database-url.ts";
+import { readSessionLifetimes } from "./duration.ts";
+import { isSet, readDataDir } from "./file-path.ts";
+import { readListen } from "./listen.ts";
+import { refuseUnknownNames } from "./settings.ts";
+import { readTrustedProxies } from "./trusted-proxies.ts";
+import { defaultBaseUrl, readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
+import { type ConfigReader, createConfigReader, readParsed } from "./reader.ts";
+import { parseChoice, parseInteger } from "./scalar.ts";
+import { readSecrets } from "./signing-secrets.ts";
+import {
+  type Config,
+  type ConfigDeps,
+  type Environment,
+  type LoadedConfig,
+  type Parsed,
+  refused,
+} from "./config.ts";
+
+export type {
+  Config,
+  ConfigDeps,
+  DatabaseConfig,
+  Environment,
+  LoadedConfig,
+  Setting,
+} from "./config.ts";
+
+/**
+ * Reads the whole configuration from an environment, touching nothing but the files that `*_FILE` names.
+ * @throws ConfigError with every problem at once, none of which contains a secret.
+ */
+export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
+  const reader = createConfigReader(env, deps);
+  refuseUnknownNames(reader, env);
+  const listen = readListen(reader);
+  const dataDir = readDataDir(reader, deps);
+  const { database, isServer } = readDatabase(reader, dataDir, deps);
+  const secrets = readSecrets(reader, isServer, isSet(env, "AUTH_SECRET"));
+  const baseUrl = readBaseUrl(reader, listen);
+  const trustedOrigins = readTrustedOrigins(reader, baseUrl);
+  const defaultRedirectUrl = readDefaultRedirectUrl(reader, baseUrl, trustedOrigins);
+  const cookie = readCookieSettings(reader, baseUrl);
+  const trustedProxies = readTrustedProxies(reader, baseUrl, listen);
+  const limits = readLimits(reader, deps);
+  const brand = readBrand(reader, trustedOrigins);
+
+  const isComplete = database && baseUrl && trustedOrigins && defaultRedirectUrl;
+  if (reader.problems.length > 0 || !isComplete) throw new ConfigError(reader.problems);
+  const config: Config = {
+    ...listen,
+    baseUrl,
+    database,
+    dataDir,
+    secrets,
+    trustedOrigins,
+    defaultRedirectUrl,
+    ...cookie,
+    trustedProxies,
+    ...limits,
+    ...brand,
+  };
+  return { config, warnings: reader.warnings, settings: reader.settings };
+}
+
+/** Fills in the port that PORT=0 turned out to be, wherever the default base URL is used. */
+export function withPort(config: Config, port: number): Config {
+  const unresolved = defaultBaseUrl(0);
+  // Nobody can configure an origin with port 0, so it can only come from the default.
+  const resolveOrigin = (origin: string) => (origin === unresolved ? defaultBaseUrl(port) : origin);
+  return {
+    ...config,
+    port,
+    baseUrl: resolveOrigin(config.baseUrl),
+    trustedOrigins: [...new Set(config.trustedOrigins.map(resolveOrigin))],
+    defaultRedirectUrl: resolveOrigin(config.defaultRedirectUrl),
+  };
+}
+
+type Limits = Pick<
+  Config,
+  | "signUp"
+  | "passwordMinLength"
+  | "sessionExpiresInSeconds"
+  | "sessionUpdateAgeSeconds"
+  | "sessionMaxAgeSeconds"
+  | "bearer"
+  | "logLevel"
+  | "logFormat"
+  | "hashConcurrency"
+  | "hashQueue"
+>;
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** Reads what stands alone: choices, numbers and durations. */
+function readLimits(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): Limits {
+  const choice = <T extends string>(name: string, fallback: T, choices: readonly T[]) =>
+    readParsed<T>(reader, name, fallback, (text) => parseChoice(text, choices));
+  const integer = (name: string, fallback: number, minimum: number, maximum: number) =>
+    readParsed(reader, name, fallback, (text) => parseInteger(text, minimum, maximum));
+  const maximumHashes = Math.max(1, Math.floor(cpuCount) - 1);
+  return {
+    signUp: choice("LATCHKEY_SIGN_UP", "open", ["open", "closed"]),
+    passwordMinLength: integer("LATCHKEY_PASSWORD_MIN_LENGTH", 8, 8, 128),
+    ...readSessionLifetimes(reader),
+    bearer: choice("LATCHKEY_BEARER", "off", ["off", "signed"]),
+    logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
+    logFormat: choice("LATCHKEY_LOG_FORMAT", isTerminal ? "pretty" : "json", ["json", "pretty"]),
+    hashConcurrency: readParsed(reader, "LATCHKEY_HASH_CONCURRENCY", maximumHashes, (text) =>
+      parseHashConcurrency(text, maximumHashes),
+    ),
+    hashQueue: integer("LATCHKEY_HASH_QUEUE", 256, 1, 10_000),
+  };
+}
+
+/** Strictly fewer hashes at once than cores: cookie signatures queue in the same thread pool. */
+function parseHashConcurrency(text: string, maximum: number): Parsed<number> {
+  const parsed = parseInteger(text, 1, Number.MAX_SAFE_INTEGER);
+  if (parsed.ok && parsed.value <= maximum) return parsed;
+  const remedy = maximum === 1 ? "write 1, or remove it" : `write a whole number from 1 to ${maximum}`;
+  if (!parsed.ok) return refused(parsed.reason, remedy);
+  return refused(`${parsed.value} leaves no core for anything else`, remedy);
+}

@@ -1,0 +1,180 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { CommandError } from "../src/errors.ts";
+import {
+  generateSecret,
+  loadOrCreateSecret,
+  prepareDataDirectory,
+  secretPath,
+} from "../src/data-directory.ts";
+import { temporaryDirectory } from "./support/reaper.ts";
+
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+let directory: string;
+let databasePath: string;
+beforeEach(() => {
+  directory = join(temporaryDirectory("secret"), "data");
+  databasePath = join(directory, "latchkey.db");
+  mkdirSync(directory, { mode: 0o700 });
+});
+
+const failure = (work: () => unknown): unknown => {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  return "no failure";
+};
+
+describe("generateSecret", () => {
+  test("makes 256 random bits in base64, never the same", () => {
+    const secrets = Array.from({ length: 100 }, generateSecret);
+    expect(new Set(secrets).size).toBe(100);
+    for (const secret of secrets) expect(Buffer.from(secret, "base64")).toHaveLength(32);
+  });
+});
+
+describe("loadOrCreateSecret", () => {
+  test("makes a secret once, for its owner's eyes, and nothing else", () => {
+    const secret = loadOrCreateSecret(directory, databasePath);
+    expect(Buffer.from(secret, "base64")).toHaveLength(32);
+    expect(readFileSync(secretPath(directory), "utf8")).toBe(`${secret}\n`);
+    expect([readdirSync(directory), modeOf(secretPath(directory))]).toEqual([["secret"], "600"]);
+    writeFileSync(databasePath, "x");
+    expect([
+      loadOrCreateSecret(directory, databasePath),
+      loadOrCreateSecret(directory, databasePath),
+    ]).toEqual([secret, secret]);
+  });
+
+  test("keeps the file's mode whatever the umask", () => {
+    const script = `
+      process.umask(0);
+      const { loadOrCreateSecret } = await import(${JSON.stringify(join(import.meta.dir, "../src/data-directory.ts"))});
+      loadOrCreateSecret(${JSON.stringify(directory)}, ${JSON.stringify(databasePath)});`;
+    expect(Bun.spawnSync([process.execPath, "-e", script]).exitCode).toBe(0);
+    expect(modeOf(secretPath(directory))).toBe("600");
+  });
+
+  test("lets one of many first starts win, and the others read its secret", async () => {
+    const gate = join(directory, "..", "go");
+    const script = `
+      const { existsSync } = require("node:fs");
+      const { loadOrCreateSecret } = await import(${JSON.stringify(join(import.meta.dir, "../src/data-directory.ts"))});
+      process.stdout.write("ready\\n");
+      for (const end = Date.now() + 20_000; !existsSync(${JSON.stringify(gate)}) && Date.now() < end; );
+      process.stdout.write(loadOrCreateSecret(${JSON.stringify(directory)}, ${JSON.stringify(databasePath)}) + "\\n");`;
+    const ready: Promise<void>[] = [];
+    const secrets = Array.from({ length: 6 }, async () => {
+      const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
+      const isReady = Promise.withResolvers<void>();
+      ready.push(isReady.promise);
+      let text = "";
+      for await (const chunk of child.stdout) {
+        text += new TextDecoder().decode(chunk);
+        if (text.startsWith("ready\n")) isReady.resolve();
+      }
+      return text.split("\n")[1] ?? "";
+    });
+    await Promise.all(ready);
+    writeFileSync(gate, "");
+    const made = new Set(await Promise.all(secrets));
+    expect(made).toEqual(new Set([readFileSync(secretPath(directory), "utf8").trim()]));
+    expect([...made][0]).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+    expect(readdirSync(directory)).toEqual(["secret"]);
+  });
+
+  test("refuses a database whose secret is gone, makes no new one, and says what to do", () => {
+    writeFileSync(databasePath, "x");
+    const error = failure(() => loadOrCreateSecret(directory, databasePath));
+    expect(error).toBeInstanceOf(CommandError);
+    expect(error).toMatchObject({
+      message: expect.stringContaining(secretPath(directory)),
+      remedy: expect.stringMatching(/restore .*BETTER_AUTH_SECRET/),
+    });
+    expect(existsSync(secretPath(directory))).toBe(false);
+  });
+
+  test.each([
+    ["empty", ""],
+    ["blank", " \n"],
+    ["cut short", "abc\n"],
+    ["of 31 bytes", "x".repeat(31)],
+  ])("refuses a secret that is %s, without repeating or replacing it", (_what, content) => {
+    writeFileSync(secretPath(directory), content);
+    const error = failure(() => loadOrCreateSecret(directory, databasePath));
+    expect(error).toBeInstanceOf(CommandError);
+    if (content.trim() !== "") expect(String(error)).not.toContain(content.trim());
+    expect(readFileSync(secretPath(directory), "utf8")).toBe(content);
+  });
+
+  test("is not troubled by what a start left behind that was killed while it wrote", () => {
+    const left = `${secretPath(directory)}.1234-5678.tmp`;
+    writeFileSync(left, "half a sec", { mode: 0o600 });
+    const secret = loadOrCreateSecret(directory, databasePath);
+    expect(secret).not.toContain("half");
+    expect([loadOrCreateSecret(directory, databasePath), readFileSync(left, "utf8")]).toEqual([
+      secret,
+      "half a sec",
+    ]);
+  });
+
+  test("reads a secret with or without its line feed", () => {
+    writeFileSync(secretPath(directory), `  ${"s".repeat(40)}\r\n`);
+    expect(loadOrCreateSecret(directory, databasePath)).toBe("s".repeat(40));
+  });
+
+  test("leaves nothing, and no half secret, where it may not write", () => {
+    const gone = join(directory, "gone");
+    expect(failure(() => loadOrCreateSecret(gone, databasePath))).toMatchObject({ code: "ENOENT" });
+    expect(existsSync(gone)).toBe(false);
+  });
+
+  test("does not write through a link that dangles in its place", () => {
+    const target = join(directory, "..", "elsewhere");
+    symlinkSync(target, secretPath(directory));
+    failure(() => loadOrCreateSecret(directory, databasePath));
+    expect(existsSync(target)).toBe(false);
+    expect(readdirSync(directory)).toEqual(["secret"]);
+  });
+});
+
+describe("prepareDataDirectory", () => {
+  test("makes it for its owner alone, with what is missing above it", () => {
+    const made = join(directory, "a", "b");
+    expect(prepareDataDirectory(made)).toBeUndefined();
+    expect([modeOf(made), modeOf(join(directory, "a"))]).toEqual(["700", "700"]);
+    expect(prepareDataDirectory(made)).toBeUndefined();
+  });
+
+  test.each([0o755, 0o750, 0o701, 0o707])(
+    "warns of one that others may enter (%d), and leaves it",
+    (mode) => {
+      chmodSync(directory, mode);
+      expect(prepareDataDirectory(directory)).toContain(`mode ${mode.toString(8)}`);
+      expect(modeOf(directory)).toBe(mode.toString(8));
+    },
+  );
+
+  test("says what to do when it cannot be made", () => {
+    const file = join(directory, "file");
+    writeFileSync(file, "");
+    expect(failure(() => prepareDataDirectory(join(file, "data")))).toMatchObject({
+      name: "CommandError",
+      message: expect.stringContaining(join(file, "data")),
+      remedy: expect.stringContaining("LATCHKEY_DATA_DIR"),
+    });
+  });
+});

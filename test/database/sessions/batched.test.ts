@@ -1,0 +1,270 @@
+import { describe, expect, test } from "bun:test";
+import type { SessionColumns } from "../../../src/database/sessions/store.ts";
+import { openBatchedSessions } from "../../../src/database/sessions/batched.ts";
+import type { SessionRow } from "../../../src/database/sessions/store.ts";
+
+/** As PostgreSQL sends them: instants in seconds. */
+const columns = (token: string): SessionColumns => [
+  `id-${token}`,
+  token,
+  "u",
+  0.003,
+  0.001,
+  0.002,
+  null,
+  "agent",
+  "Name",
+  "u@example.com",
+  true,
+  null,
+  0.004,
+  0.005,
+];
+
+interface Batch {
+  readonly tokens: readonly string[];
+  readonly answer: (tokens: readonly string[], change?: (columns: SessionColumns) => void) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** A store whose batches the test answers by hand. */
+function open() {
+  const batches: Batch[] = [];
+  const counts = { resets: 0 };
+  const arrivals: PromiseWithResolvers<void>[] = [];
+  const sessions = openBatchedSessions({
+    batchSize: 32,
+    batchesInFlight: 10,
+    run(tokens) {
+      const { promise, resolve, reject } = Promise.withResolvers<SessionColumns[]>();
+      batches.push({
+        tokens,
+        answer(found, change) {
+          const rows = found.map(columns);
+          for (const row of rows) change?.(row);
+          resolve(rows);
+        },
+        fail: reject,
+      });
+      for (const arrival of arrivals.splice(0)) arrival.resolve();
+      return promise;
+    },
+    reset: () => void (counts.resets += 1),
+    close: async () => {},
+  });
+  const find = (token: string) => Promise.resolve(sessions.find(token));
+  /** Resolves once so many batches were sent. */
+  const sent = async (count: number): Promise<Batch> => {
+    while (batches.length < count) {
+      const arrival = Promise.withResolvers<void>();
+      arrivals.push(arrival);
+      await arrival.promise;
+    }
+    const batch = batches[count - 1];
+    if (batch === undefined) throw new Error(`there is no batch ${count}`);
+    return batch;
+  };
+  return { find, sent, batches, counts };
+}
+
+const outcome = (lookup: Promise<SessionRow | null>) =>
+  lookup.then(
+    (row) => row?.token ?? null,
+    (error: { status?: number; code?: string }) => `${error.status} ${error.code}`,
+  );
+const unavailable = "503 STORE_UNAVAILABLE";
+
+describe("openBatchedSessions", () => {
+  test("reads a row's columns into a session", async () => {
+    const { find, sent } = open();
+    const lookup = find("a");
+    (await sent(1)).answer(["a"]);
+    expect(await lookup).toEqual({
+      id: "id-a",
+      token: "a",
+      userId: "u",
+      expiresAt: 3,
+      createdAt: 1,
+      updatedAt: 2,
+      ipAddress: null,
+      userAgent: "agent",
+      user: {
+        id: "u",
+        name: "Name",
+        email: "u@example.com",
+        emailVerified: true,
+        image: null,
+        createdAt: 4,
+        updatedAt: 5,
+      },
+    });
+  });
+
+  test("asks once for what is asked for together, each token once, and gives everybody his own", async () => {
+    const { find, sent, batches } = open();
+    const lookups = ["a", "b", "a", "gone", "b"].map((token) => outcome(find(token)));
+    const batch = await sent(1);
+    expect(batch.tokens).toEqual(["a", "b", "gone"]);
+    // In another order than asked, and with one that nobody asked for.
+    batch.answer(["z", "b", "a"]);
+    expect(await Promise.all(lookups)).toEqual(["a", "b", "a", null, "b"]);
+    expect(batches).toHaveLength(1);
+  });
+
+  test("asks anew for a token that a batch under way already asks for: that answer may be too old", async () => {
+    const { find, sent } = open();
+    const first = outcome(find("a"));
+    const early = await sent(1);
+    const second = outcome(find("a"));
+    const late = await sent(2);
+    late.answer([]);
+    early.answer(["a"]);
+    expect(await Promise.all([first, second])).toEqual(["a", null]);
+  });
+
+  test("sends a full batch at once, ten of them at the most, and larger ones as they return", async () => {
+    const { find, sent, batches } = open();
+    const tokens = Array.from({ length: 32 * 10 + 256 + 7 }, (_, at) => `t${at}`);
+    const lookups = tokens.map((token) => outcome(find(token)));
+    // Not a turn of the event loop later.
+    expect(batches.map((batch) => batch.tokens.length)).toEqual(Array(10).fill(32));
+    batches[0]?.answer(batches[0].tokens);
+    expect((await sent(11)).tokens).toEqual(tokens.slice(320, 576));
+    batches[1]?.answer(batches[1].tokens);
+    expect((await sent(12)).tokens).toEqual(tokens.slice(576));
+    for (const batch of batches) batch.answer(batch.tokens);
+    expect(await Promise.all(lookups)).toEqual(tokens);
+  });
+
+  test("sends two batches without gathering, and lets the third gather over turns of the event loop", async () => {
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const gathered: boolean[] = [];
+    // On a busy machine a turn may take longer than lookups gather.
+    while (gathered.length < 50 && !gathered.includes(true)) {
+      const { find, sent, batches } = open();
+      const lookups: Promise<string | null>[] = [];
+      for (const token of ["a", "b", "c", "d"]) {
+        lookups.push(outcome(find(token)));
+        await turn();
+      }
+      const third = await sent(3);
+      expect(batches.slice(0, 2).map((batch) => batch.tokens)).toEqual([["a"], ["b"]]);
+      gathered.push(third.tokens.length === 2);
+      if (third.tokens.length === 1) await sent(4);
+      for (const batch of batches) batch.answer(batch.tokens);
+      expect(await Promise.all(lookups)).toEqual(["a", "b", "c", "d"]);
+    }
+    expect(gathered).toContain(true);
+  });
+
+  test("gives the same object for a row that is as it was, and another for one that is not", async () => {
+    const { find, sent } = open();
+    let asked = 0;
+    const ask = async (change?: (columns: SessionColumns) => void) => {
+      const lookup = find("a");
+      (await sent((asked += 1))).answer(["a"], change);
+      return await lookup;
+    };
+    const first = await ask();
+    expect(await ask()).toBe(first);
+    for (let at = 0; at < 14; at += 1) {
+      if (at === 1) continue;
+      const changed = await ask((row) => {
+        row[at] = typeof row[at] === "number" ? 4_102_444_800 : row[at] === true ? false : "changed";
+      });
+      expect(changed).not.toEqual(first);
+      expect(await ask()).toEqual(first);
+    }
+  });
+
+  test("refuses at once when 8,192 wait, and takes more when they are answered", async () => {
+    const { find, sent, batches } = open();
+    const first = Array.from({ length: 320 }, (_, at) => outcome(find(`f${at}`)));
+    const waiting = Array.from({ length: 8_192 }, (_, at) => outcome(find(`w${at}`)));
+    expect(await outcome(find("one too many"))).toBe(unavailable);
+    for (let count = 1; count <= 42; count += 1) (await sent(count)).answer(batches[count - 1]?.tokens ?? []);
+    expect((await Promise.all([...first, ...waiting])).filter((found) => found === unavailable)).toEqual([]);
+    const more = outcome(find("again"));
+    (await sent(43)).answer(["again"]);
+    expect(await more).toBe("again");
+  });
+
+  test("asks a lost batch once more", async () => {
+    const { find, sent, counts } = open();
+    const lookup = outcome(find("a"));
+    (await sent(1)).fail(new Error("connection lost"));
+    const second = await sent(2);
+    expect(second.tokens).toEqual(["a"]);
+    second.answer(["a"]);
+    expect([await lookup, counts.resets]).toEqual(["a", 0]);
+  });
+
+  test("gives up a batch that is lost twice, with 503 and another connection, and goes on", async () => {
+    const { find, sent, counts, batches } = open();
+    const lookups = [outcome(find("a")), outcome(find("b"))];
+    (await sent(1)).fail(new Error("connection lost"));
+    (await sent(2)).fail(new Error("connection refused"));
+    expect(await Promise.all(lookups)).toEqual([unavailable, unavailable]);
+    expect([batches.length, counts.resets]).toEqual([2, 1]);
+    const next = outcome(find("a"));
+    (await sent(3)).answer(["a"]);
+    expect(await next).toBe("a");
+  });
+
+  test("gives up a late batch after 900 ms, with all that waits behind it", async () => {
+    const { find, sent, counts } = open();
+    const lookup = outcome(find("a"));
+    await sent(1);
+    const started = performance.now();
+    expect(await lookup).toBe(unavailable);
+    expect(performance.now() - started).toBeLessThan(1_500);
+    expect(counts.resets).toBe(1);
+  });
+
+  test("does not ask a late batch again when its connection is closed", async () => {
+    const { find, sent, batches } = open();
+    const lookup = outcome(find("a"));
+    const batch = await sent(1);
+    expect(await lookup).toBe(unavailable);
+    batch.fail(new Error("connection closed"));
+    const next = outcome(find("b"));
+    expect((await sent(2)).tokens).toEqual(["b"]);
+    batches[1]?.answer(["b"]);
+    expect(await next).toBe("b");
+    expect(batches).toHaveLength(2);
+  });
+
+  test("refuses what waited too long for a batch, and sends what did not", async () => {
+    const { find, sent, batches } = open();
+    const first = Array.from({ length: 320 }, (_, at) => outcome(find(`f${at}`)));
+    const early = outcome(find("early"));
+    await Bun.sleep(500);
+    const late = outcome(find("late"));
+    batches[0]?.answer(batches[0].tokens);
+    expect(await early).toBe(unavailable);
+    expect((await sent(11)).tokens).toEqual(["late"]);
+    for (const batch of batches) batch.answer(batch.tokens);
+    expect([await late, await first[0]]).toEqual(["late", "f0"]);
+  });
+
+  test("replaces the connection once for the batches that were late on it together", async () => {
+    const { find, sent, counts } = open();
+    const lookups = [outcome(find("a"))];
+    await sent(1);
+    lookups.push(outcome(find("b")));
+    await sent(2);
+    lookups.push(outcome(find("c")));
+    await sent(3);
+    expect(await Promise.all(lookups)).toEqual([unavailable, unavailable, unavailable]);
+    expect(counts.resets).toBe(1);
+  });
+
+  test("fails a lookup with the cause for the log", async () => {
+    const { find, sent } = open();
+    const lookup = find("a").catch((error: unknown) => error);
+    const cause = new Error("refused");
+    (await sent(1)).fail(cause);
+    (await sent(2)).fail(cause);
+    expect(await lookup).toMatchObject({ status: 503, cause, headers: { "Retry-After": "1" } });
+  });
+});

@@ -1,0 +1,84 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { neonConfig, Pool } from "@neondatabase/serverless";
+import { openDatabase } from "../../../src/database/open.ts";
+import { migrateServer } from "../../../src/database/migrate-server.ts";
+import { openNeonSessions } from "../../../src/database/sessions/neon-sessions.ts";
+import type { SessionStore } from "../../../src/database/sessions/store.ts";
+import { openTestDatabase, type TestDatabase } from "../../support/databases.ts";
+
+setDefaultTimeout(60_000);
+
+let database: TestDatabase;
+let pool: Pool;
+let sessions: SessionStore;
+
+beforeAll(async () => {
+  database = await openTestDatabase("neon");
+  const proxy = database.env["LATCHKEY_NEON_PROXY"] ?? "";
+  const migrating = openDatabase({ driver: "neon", url: database.url, proxy }, () => {});
+  await migrateServer(migrating);
+  await migrating.close();
+  await database.query(`INSERT INTO "user" (id, name, email) VALUES ('u', 'Ü', 'u@example.com')`);
+  await database.query(
+    "INSERT INTO session (id, token, user_id, expires_at, created_at) VALUES ('s', 'a', 'u', '2026-01-02T03:04:05.678901Z', '2026-01-01T00:00:00.999999Z')",
+  );
+  // The driver keeps the proxy for the process.
+  expect(neonConfig.useSecureWebSocket).toBe(false);
+});
+beforeEach(() => {
+  pool = new Pool({ connectionString: database.url, max: 1 });
+  sessions = openNeonSessions(pool);
+});
+afterEach(() => sessions.close());
+afterAll(() => database.close());
+
+/** What the session that the pool's one connection has, has prepared. */
+const prepared = async () => (await pool.query("SELECT name FROM pg_prepared_statements")).rowCount;
+
+describe("openNeonSessions", () => {
+  test("prepares its statement once, and reads instants cut to the millisecond", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      expect(await sessions.find("a")).toMatchObject({
+        id: "s",
+        expiresAt: Date.parse("2026-01-02T03:04:05.678Z"),
+        createdAt: Date.parse("2026-01-01T00:00:00.999Z"),
+        user: { name: "Ü", emailVerified: false },
+      });
+      expect(await sessions.find("none")).toBeNull();
+    }
+    expect(await prepared()).toBe(1);
+  });
+
+  test("goes on when a column got another type, on every connection", async () => {
+    const several = new Pool({ connectionString: database.url, max: 4 });
+    await sessions.close();
+    sessions = openNeonSessions(several);
+    // Two batches go out at once, each on a connection of its own.
+    for (let round = 0; round < 4; round += 1) {
+      const first = sessions.find("a");
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all([first, sessions.find("a")]);
+    }
+    expect(several.totalCount).toBeGreaterThan(1);
+    await database.query(`ALTER TABLE "user" ALTER COLUMN name TYPE varchar(300)`);
+    expect(await sessions.find("a")).toMatchObject({ user: { name: "Ü" } });
+  });
+
+  test("goes on without prepared statements where a pooler does not keep them", async () => {
+    expect(await sessions.find("a")).toMatchObject({ id: "s" });
+    expect(await prepared()).toBe(1);
+    await pool.query("DISCARD ALL");
+    expect(await sessions.find("a")).toMatchObject({ id: "s" });
+    expect(await sessions.find("none")).toBeNull();
+    expect(await prepared()).toBe(0);
+  });
+});

@@ -1,0 +1,77 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { errorCode, isUniqueViolation, storeUnavailable } from "../../src/database/store-error.ts";
+
+const failing = (sql: string) => {
+  const db = new Database(":memory:");
+  db.run("CREATE TABLE t (id TEXT PRIMARY KEY, x TEXT UNIQUE, n TEXT NOT NULL DEFAULT 'n')");
+  db.run("INSERT INTO t (id, x) VALUES ('1', 'x')");
+  try {
+    db.run(sql);
+  } catch (error) {
+    return error;
+  }
+  throw new Error("it did not fail");
+};
+const wrapped = (error: unknown, depth: number): Error =>
+  new Error("outer", { cause: depth === 0 ? error : wrapped(error, depth - 1) });
+
+describe("errorCode", () => {
+  test.each([
+    // Bun's PostgreSQL client: its own name for the kind in `code`, the SQLSTATE in `errno`.
+    ["a PostgreSQL refusal", { code: "ERR_POSTGRES_SERVER_ERROR", errno: "23505" }, "23505"],
+    ["a lost connection", { code: "ERR_POSTGRES_CONNECTION_CLOSED" }, "ERR_POSTGRES_CONNECTION_CLOSED"],
+    // Neon's keeps it in `code`.
+    ["a refusal through Neon", { code: "57P01" }, "57P01"],
+    // A system error's `errno` is a number.
+    ["a system's error", { code: "ECONNREFUSED", errno: -111 }, "ECONNREFUSED"],
+    ["an error without one", {}, undefined],
+  ])("of %s", (_what, fields, code) => {
+    expect(errorCode(Object.assign(new Error("x"), fields))).toBe(code as string);
+  });
+
+  test.each(["23505", null, undefined, { code: "23505" }])("of %j, which is no error, is none", (thrown) => {
+    expect(errorCode(thrown)).toBeUndefined();
+  });
+
+  test("is the innermost of a chain, and ends with it", () => {
+    const inner = Object.assign(new Error("inner"), { code: "SQLITE_BUSY" });
+    expect(errorCode(Object.assign(wrapped(inner, 2), { code: "OUTER" }))).toBe("SQLITE_BUSY");
+    const circular = new Error("circular");
+    circular.cause = circular;
+    expect(errorCode(circular)).toBeUndefined();
+  });
+});
+
+describe("isUniqueViolation", () => {
+  test.each([
+    ["a taken unique value", "INSERT INTO t (id, x) VALUES ('2', 'x')", true],
+    ["a taken primary key", "INSERT INTO t (id, x) VALUES ('1', 'y')", true],
+    ["another constraint", "INSERT INTO t (id, n) VALUES ('3', NULL)", false],
+    ["no such table", "INSERT INTO u VALUES (1)", false],
+  ])("of %s on SQLite: %p", (_what, sql, is) => {
+    expect([isUniqueViolation(failing(sql)), isUniqueViolation(wrapped(failing(sql), 1))]).toEqual([is, is]);
+  });
+
+  test.each([
+    ["23505", true],
+    ["23503", false],
+    ["40001", false],
+  ])("of SQLSTATE %s: %p", (errno, is) => {
+    expect(isUniqueViolation(wrapped(Object.assign(new Error("x"), { errno }), 0))).toBe(is);
+  });
+});
+
+describe("storeUnavailable", () => {
+  test("is a 503 that says when to come back, and tells the client nothing else", () => {
+    const cause = new Error("connect ECONNREFUSED 10.0.0.7:5432");
+    const error = storeUnavailable(cause);
+    expect(error).toMatchObject({
+      status: 503,
+      code: "STORE_UNAVAILABLE",
+      headers: { "Retry-After": "1" },
+      cause,
+    });
+    expect(error.message).not.toMatch(/10\.0\.0\.7|ECONN/);
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { openDatabase } from "../../src/database/open.ts";
+import { migrateServer } from "../../src/database/migrate-server.ts";
+import { migrateSqliteFile } from "../../src/database/migrate-sqlite.ts";
+import { sweepBatch, sweepBatchSize } from "../../src/database/sweep.ts";
+import { createSweeper } from "../../src/database/sweeper.ts";
+import { dialects, openTestDatabase } from "../support/databases.ts";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+
+setDefaultTimeout(60_000);
+
+const hour = 3_600_000;
+
+describe.each(dialects)("sweepBatch on %s", (dialect) => {
+  test("deletes ended sessions, a batch at a time, and no other", async () => {
+    const outside = await openTestDatabase(dialect);
+    const path = outside.url.replace(/^file:/, "");
+    if (dialect === "sqlite") {
+      mkdirSync(dirname(path), { recursive: true });
+      await migrateSqliteFile(path);
+    }
+    const database = openDatabase(
+      dialect === "sqlite"
+        ? { driver: "sqlite", path }
+        : dialect === "neon"
+          ? { driver: "neon", url: outside.url, proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null }
+          : { driver: "postgres", url: outside.url },
+      () => {},
+    );
+    if (dialect !== "sqlite") await migrateServer(database);
+    const now = Date.now();
+    const instant = (at: number) => (dialect === "sqlite" ? String(at) : `'${new Date(at).toISOString()}'`);
+    await outside.query(`INSERT INTO "user" (id, name, email) VALUES ('u', 'U', 'u@example.com')`);
+    const values = Array.from({ length: 3 * sweepBatchSize }, (_, index) => {
+      const end = index < 2 * sweepBatchSize + 7 ? now - hour : now + hour;
+      return `('s${index}', 't${index}', 'u', ${instant(end)}, ${instant(now)})`;
+    });
+    await outside.query(
+      `INSERT INTO session (id, token, user_id, expires_at, updated_at) VALUES ${values.join()}`,
+    );
+    const batches: number[] = [];
+    for (let deleted = sweepBatchSize; deleted === sweepBatchSize; )
+      batches.push((deleted = await sweepBatch(database, now)));
+    expect(batches).toEqual([sweepBatchSize, sweepBatchSize, 7]);
+    const [left] = await outside.query("SELECT count(*) AS n FROM session");
+    expect(Number(left?.["n"])).toBe(sweepBatchSize - 7);
+    await database.close();
+    await outside.close();
+  });
+});
+
+describe("createSweeper", () => {
+  const open = (batches: (() => Promise<number>)[]) => {
+    const failures: unknown[] = [];
+    let calls = 0;
+    const done = Promise.withResolvers<void>();
+    const sweeper = createSweeper({
+      sweepBatch: async () => {
+        calls += 1;
+        const next = batches.shift();
+        if (batches.length === 0) done.resolve();
+        return (await next?.()) ?? 0;
+      },
+      batchSize: 5,
+      now: () => 0,
+      onFailure: (error) => failures.push(error),
+      delayMs: 1,
+      pauseMs: 1,
+    });
+    return { sweeper, failures, done: done.promise, calls: () => calls };
+  };
+
+  test("does nothing until something was written", async () => {
+    const { sweeper, calls } = open([async () => 0]);
+    await Bun.sleep(10);
+    expect(calls()).toBe(0);
+    await sweeper.stop();
+  });
+
+  test("goes on while batches are full, once for many writes", async () => {
+    const { sweeper, calls, done } = open([async () => 5, async () => 5, async () => 2]);
+    for (let write = 0; write < 10; write += 1) sweeper.wake();
+    await done;
+    await sweeper.stop();
+    expect(calls()).toBe(3);
+  });
+
+  test("reports a failure and sweeps again after the next write", async () => {
+    const lost = new Error("lost");
+    const first = open([() => Promise.reject(lost), async () => 1]);
+    first.sweeper.wake();
+    while (first.failures.length === 0) await Bun.sleep(1);
+    expect(first.failures).toEqual([lost]);
+    first.sweeper.wake();
+    await first.done;
+    await first.sweeper.stop();
+    expect(first.calls()).toBe(2);
+  });
+});
