@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { linkInPlace } from "./database/migrate-sqlite.ts";
+import type { Config } from "./config/config.ts";
+import { createDurably } from "./durable-file.ts";
 import { CommandError } from "./errors.ts";
 
 const secretBytes = 32;
@@ -41,36 +32,27 @@ export function secretPath(dataDirectory: string): string {
   return join(dataDirectory, "secret");
 }
 
+/** The configured secrets, or the one generated beside the embedded database; the first signs. @throws CommandError. */
+export async function loadSecrets({ secrets, database, dataDir }: Config): Promise<readonly string[]> {
+  if (secrets.length > 0 || database.driver !== "sqlite") return secrets;
+  return [await loadOrCreateSecret(dataDir, database.path)];
+}
+
 /**
- * Reads the generated secret, or makes it once: written whole under another name, flushed and linked into place, so
- * that of several first starts one wins and the others read its secret.
+ * Reads the generated secret, or makes it once; of several first starts one makes it and the others read it.
  * @throws CommandError when a database is there whose secret is gone: a new one would sign everybody out.
  */
-export function loadOrCreateSecret(dataDirectory: string, databasePath: string): string {
+export async function loadOrCreateSecret(dataDirectory: string, databasePath: string): Promise<string> {
   const path = secretPath(dataDirectory);
   if (!existsSync(path)) {
     if (existsSync(databasePath)) throw lostSecret(path, databasePath);
-    create(path);
+    await createDurably(path, (temporary) =>
+      writeFileSync(temporary, `${generateSecret()}\n`, { mode: 0o600, flag: "wx" }),
+    );
   }
   const secret = readFileSync(path, "utf8").trim();
   if (Buffer.byteLength(secret) < secretBytes) throw lostSecret(path, databasePath);
   return secret;
-}
-
-function create(path: string): void {
-  const temporary = `${path}.${process.pid}-${crypto.randomUUID()}.tmp`;
-  const descriptor = openSync(temporary, "wx", 0o600);
-  try {
-    writeSync(descriptor, `${generateSecret()}\n`);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  try {
-    linkInPlace(temporary, path);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
 }
 
 function lostSecret(path: string, databasePath: string): CommandError {

@@ -11,7 +11,7 @@ import { type App, createApp } from "./app.ts";
 import { createHealth } from "./http/health.ts";
 import type { Log } from "./log.ts";
 import { createPasswords } from "./auth/password.ts";
-import { loadOrCreateSecret } from "./data-directory.ts";
+import { loadSecrets } from "./data-directory.ts";
 import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
 import { createSweeper } from "./database/sweeper.ts";
@@ -35,7 +35,7 @@ export interface Service {
  * @throws CommandError with the reason when the store cannot be used.
  */
 export async function openService(deps: ServiceDeps): Promise<Service> {
-  const secrets = secretsOf(deps.config);
+  const secrets = await loadSecrets(deps.config);
   const database = await openMigrated(deps);
   const sweeper = createSweeper({
     sweepBatch: (before) => sweepBatch(database, before),
@@ -65,12 +65,6 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
       await database.close();
     },
   };
-}
-
-/** The configured secrets, or the one generated beside the embedded database. */
-export function secretsOf(config: Config): readonly string[] {
-  if (config.secrets.length > 0 || config.database.driver !== "sqlite") return config.secrets;
-  return [loadOrCreateSecret(config.dataDir, config.database.path)];
 }
 
 async function openMigrated({ config, log }: ServiceDeps): Promise<Database> {

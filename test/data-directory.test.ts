@@ -29,9 +29,9 @@ beforeEach(() => {
   mkdirSync(directory, { mode: 0o700 });
 });
 
-const failure = (work: () => unknown): unknown => {
+const failure = async (work: () => unknown): Promise<unknown> => {
   try {
-    work();
+    await work();
   } catch (error) {
     return error;
   }
@@ -47,23 +47,23 @@ describe("generateSecret", () => {
 });
 
 describe("loadOrCreateSecret", () => {
-  test("makes a secret once, for its owner's eyes, and nothing else", () => {
-    const secret = loadOrCreateSecret(directory, databasePath);
+  test("makes a secret once, for its owner's eyes, and nothing else", async () => {
+    const secret = await loadOrCreateSecret(directory, databasePath);
     expect(Buffer.from(secret, "base64")).toHaveLength(32);
     expect(readFileSync(secretPath(directory), "utf8")).toBe(`${secret}\n`);
     expect([readdirSync(directory), modeOf(secretPath(directory))]).toEqual([["secret"], "600"]);
     writeFileSync(databasePath, "x");
     expect([
-      loadOrCreateSecret(directory, databasePath),
-      loadOrCreateSecret(directory, databasePath),
+      await loadOrCreateSecret(directory, databasePath),
+      await loadOrCreateSecret(directory, databasePath),
     ]).toEqual([secret, secret]);
   });
 
-  test("keeps the file's mode whatever the umask", () => {
+  test("keeps the file's mode whatever the umask", async () => {
     const script = `
       process.umask(0);
       const { loadOrCreateSecret } = await import(${JSON.stringify(join(import.meta.dir, "../src/data-directory.ts"))});
-      loadOrCreateSecret(${JSON.stringify(directory)}, ${JSON.stringify(databasePath)});`;
+      await loadOrCreateSecret(${JSON.stringify(directory)}, ${JSON.stringify(databasePath)});`;
     expect(Bun.spawnSync([process.execPath, "-e", script]).exitCode).toBe(0);
     expect(modeOf(secretPath(directory))).toBe("600");
   });
@@ -75,7 +75,7 @@ describe("loadOrCreateSecret", () => {
       const { loadOrCreateSecret } = await import(${JSON.stringify(join(import.meta.dir, "../src/data-directory.ts"))});
       process.stdout.write("ready\\n");
       for (const end = Date.now() + 20_000; !existsSync(${JSON.stringify(gate)}) && Date.now() < end; );
-      process.stdout.write(loadOrCreateSecret(${JSON.stringify(directory)}, ${JSON.stringify(databasePath)}) + "\\n");`;
+      process.stdout.write(await loadOrCreateSecret(${JSON.stringify(directory)}, ${JSON.stringify(databasePath)}) + "\\n");`;
     const ready: Promise<void>[] = [];
     const secrets = Array.from({ length: 6 }, async () => {
       const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
@@ -96,9 +96,9 @@ describe("loadOrCreateSecret", () => {
     expect(readdirSync(directory)).toEqual(["secret"]);
   });
 
-  test("refuses a database whose secret is gone, makes no new one, and says what to do", () => {
+  test("refuses a database whose secret is gone, makes no new one, and says what to do", async () => {
     writeFileSync(databasePath, "x");
-    const error = failure(() => loadOrCreateSecret(directory, databasePath));
+    const error = await failure(() => loadOrCreateSecret(directory, databasePath));
     expect(error).toBeInstanceOf(CommandError);
     expect(error).toMatchObject({
       message: expect.stringContaining(secretPath(directory)),
@@ -112,47 +112,61 @@ describe("loadOrCreateSecret", () => {
     ["blank", " \n"],
     ["cut short", "abc\n"],
     ["of 31 bytes", "x".repeat(31)],
-  ])("refuses a secret that is %s, without repeating or replacing it", (_what, content) => {
+  ])("refuses a secret that is %s, without repeating or replacing it", async (_what, content) => {
     writeFileSync(secretPath(directory), content);
-    const error = failure(() => loadOrCreateSecret(directory, databasePath));
+    const error = await failure(() => loadOrCreateSecret(directory, databasePath));
     expect(error).toBeInstanceOf(CommandError);
     if (content.trim() !== "") expect(String(error)).not.toContain(content.trim());
     expect(readFileSync(secretPath(directory), "utf8")).toBe(content);
   });
 
-  test("is not troubled by what a start left behind that was killed while it wrote", () => {
+  test("is not troubled by what a start left behind that was killed while it wrote", async () => {
     const left = `${secretPath(directory)}.1234-5678.tmp`;
     writeFileSync(left, "half a sec", { mode: 0o600 });
-    const secret = loadOrCreateSecret(directory, databasePath);
+    const secret = await loadOrCreateSecret(directory, databasePath);
     expect(secret).not.toContain("half");
-    expect([loadOrCreateSecret(directory, databasePath), readFileSync(left, "utf8")]).toEqual([
+    expect([await loadOrCreateSecret(directory, databasePath), readFileSync(left, "utf8")]).toEqual([
       secret,
       "half a sec",
     ]);
   });
 
-  test("reads a secret with or without its line feed", () => {
+  test("reads a secret with or without its line feed", async () => {
     writeFileSync(secretPath(directory), `  ${"s".repeat(40)}\r\n`);
-    expect(loadOrCreateSecret(directory, databasePath)).toBe("s".repeat(40));
+    expect(await loadOrCreateSecret(directory, databasePath)).toBe("s".repeat(40));
   });
 
-  test("leaves nothing, and no half secret, where it may not write", () => {
+  test("leaves nothing, and no half secret, where it may not write", async () => {
     const gone = join(directory, "gone");
-    expect(failure(() => loadOrCreateSecret(gone, databasePath))).toMatchObject({ code: "ENOENT" });
+    expect(await failure(() => loadOrCreateSecret(gone, databasePath))).toMatchObject({ code: "ENOENT" });
     expect(existsSync(gone)).toBe(false);
   });
 
-  test("does not write through a link that dangles in its place", () => {
+  test("leaves nothing of a secret that it could not write whole", () => {
+    const script = `
+      const { loadOrCreateSecret } = await import(${JSON.stringify(join(import.meta.dir, "../src/data-directory.ts"))});
+      await loadOrCreateSecret(${JSON.stringify(directory)}, ${JSON.stringify(databasePath)});`;
+    // With SIGXFSZ ignored, a write beyond the limit is EFBIG, as it is ENOSPC on a full disk.
+    const limited = `trap "" XFSZ; ulimit -f 0; exec "$0" -e "$1"`;
+    const { exitCode, stderr } = Bun.spawnSync(["/bin/sh", "-c", limited, process.execPath, script]);
+    expect({ exitCode, stderr: stderr.toString() }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringContaining("EFBIG"),
+    });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test("does not write through a link that dangles in its place", async () => {
     const target = join(directory, "..", "elsewhere");
     symlinkSync(target, secretPath(directory));
-    failure(() => loadOrCreateSecret(directory, databasePath));
+    await failure(() => loadOrCreateSecret(directory, databasePath));
     expect(existsSync(target)).toBe(false);
     expect(readdirSync(directory)).toEqual(["secret"]);
   });
 });
 
 describe("prepareDataDirectory", () => {
-  test("makes it for its owner alone, with what is missing above it", () => {
+  test("makes it for its owner alone, with what is missing above it", async () => {
     const made = join(directory, "a", "b");
     expect(prepareDataDirectory(made)).toBeUndefined();
     expect([modeOf(made), modeOf(join(directory, "a"))]).toEqual(["700", "700"]);
@@ -161,17 +175,17 @@ describe("prepareDataDirectory", () => {
 
   test.each([0o755, 0o750, 0o701, 0o707])(
     "warns of one that others may enter (%d), and leaves it",
-    (mode) => {
+    async (mode) => {
       chmodSync(directory, mode);
       expect(prepareDataDirectory(directory)).toContain(`mode ${mode.toString(8)}`);
       expect(modeOf(directory)).toBe(mode.toString(8));
     },
   );
 
-  test("says what to do when it cannot be made", () => {
+  test("says what to do when it cannot be made", async () => {
     const file = join(directory, "file");
     writeFileSync(file, "");
-    expect(failure(() => prepareDataDirectory(join(file, "data")))).toMatchObject({
+    expect(await failure(() => prepareDataDirectory(join(file, "data")))).toMatchObject({
       name: "CommandError",
       message: expect.stringContaining(join(file, "data")),
       remedy: expect.stringContaining("LATCHKEY_DATA_DIR"),

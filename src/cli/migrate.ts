@@ -3,9 +3,9 @@ import type { Database } from "../database/database.ts";
 import { inspectSqliteSchema } from "../database/inspect-sqlite.ts";
 import type { SchemaStatus } from "../database/apply-migrations.ts";
 import { openDatabase } from "../database/open.ts";
-import { migrateServer, migrateSqliteFile, readSchemaStatus } from "../database/migrate-server.ts";
-import { prepareDataDirectory } from "../data-directory.ts";
-import { secretsOf } from "../service.ts";
+import { migrateServer, readSchemaStatus } from "../database/migrate-server.ts";
+import { migrateSqliteFile } from "../database/migrate-sqlite.ts";
+import { loadSecrets, prepareDataDirectory } from "../data-directory.ts";
 import { exitStatus } from "./exit-status.ts";
 import { complain } from "./report-error.ts";
 import type { Command, Surroundings } from "./command.ts";
@@ -28,7 +28,7 @@ export const migrate: Command<{ readonly status?: true }> = async (surroundings,
 /** Reads a database's schema status, changing nothing. */
 export async function statusOf(config: Config): Promise<SchemaStatus> {
   if (config.database.driver === "sqlite") return await inspectSqliteSchema(config.database.path);
-  return await withServer(config, (database) => readSchemaStatus(config.database, database));
+  return await withServer(config, readSchemaStatus);
 }
 
 /** In the order in which the server starts, so that a database never stands without its secret. */
@@ -37,7 +37,7 @@ async function migrateFile({ tell }: Surroundings, config: Config, path: string)
   try {
     const widened = prepareDataDirectory(config.dataDir);
     if (widened !== undefined) tell(`Warning: ${widened}`);
-    secretsOf(config);
+    await loadSecrets(config);
     return await migrateSqliteFile(path);
   } finally {
     process.umask(umask);

@@ -1,9 +1,7 @@
-import type { DatabaseConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import { adoptTables } from "./adopt/adopt.ts";
 import type { Database, Transaction } from "./database.ts";
 import { applyMigrations, type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
-import { migrateSqliteFile, sqliteSchemaStatus } from "./migrate-sqlite.ts";
 
 /** The key of the advisory lock under which one process migrates at a time. */
 const migrationLock = 7_263_451;
@@ -42,9 +40,8 @@ async function takeMigrationLock({ query }: Transaction): Promise<void> {
   }
 }
 
-/** Reads what is applied and what is missing, changing nothing. */
-export async function readSchemaStatus(config: DatabaseConfig, database: Database): Promise<SchemaStatus> {
-  if (config.driver === "sqlite") return await sqliteSchemaStatus(config.path);
+/** Reads what a server's database has and lacks, changing nothing. */
+export async function readSchemaStatus(database: Database): Promise<SchemaStatus> {
   const transaction = await database.begin();
   try {
     return await schemaStatus({ provider: "pg", query: transaction.query });
@@ -52,5 +49,3 @@ export async function readSchemaStatus(config: DatabaseConfig, database: Databas
     await transaction.rollback();
   }
 }
-
-export { migrateSqliteFile };

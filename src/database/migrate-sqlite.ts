@@ -1,24 +1,18 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, readSync, rmSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { createDurably } from "../durable-file.ts";
 import { CommandError } from "../errors.ts";
 import { adoptTables } from "./adopt/adopt.ts";
 import { errorCode } from "./store-error.ts";
-import {
-  applyMigrations,
-  type MigrationConnection,
-  type SchemaStatus,
-  schemaStatus,
-} from "./apply-migrations.ts";
+import { applyMigrations, type MigrationConnection } from "./apply-migrations.ts";
 
 /** Longer than taking over a million sessions, which was seen to take 17 s. */
 const lockTimeoutMs = 60_000;
 const header = "SQLite format 3\0";
 
 /**
- * Makes sure that a migrated SQLite file stands at `path`. A new one is made whole under another name and linked into
- * place, so that a start killed anywhere leaves either no database or a complete one, and of several first starts at
- * once one wins and the others use its file.
+ * Makes sure that a migrated SQLite file stands at `path`: a start killed anywhere leaves either no database or a complete
+ * one, and of several first starts at once one makes it and the others use it.
  * @returns the tags applied now.
  */
 export async function migrateSqliteFile(path: string): Promise<readonly string[]> {
@@ -26,47 +20,11 @@ export async function migrateSqliteFile(path: string): Promise<readonly string[]
     requireSqliteFile(path);
     return await migrateFile(path);
   }
-  const temporary = `${path}.${process.pid}-${crypto.randomUUID()}.tmp`;
-  try {
-    const applied = await migrateFile(temporary);
-    syncToDisk(temporary);
-    return linkInPlace(temporary, path) ? applied : await migrateFile(path);
-  } finally {
-    for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(temporary + suffix, { force: true });
-  }
-}
-
-/** Reads an existing file's schema status without changing it. */
-export async function sqliteSchemaStatus(path: string): Promise<SchemaStatus> {
-  requireSqliteFile(path);
-  const db = new SqliteDatabase(path, { readonly: true });
-  try {
-    return await schemaStatus(connectionOf(db));
-  } finally {
-    db.close();
-  }
-}
-
-/** Links `temporary` to `path` unless something is there, and makes the name survive a crash. @returns whether it did. */
-export function linkInPlace(temporary: string, path: string): boolean {
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    throw error;
-  }
-  syncToDisk(dirname(path));
-  return true;
-}
-
-/** Flushes a file's, or a directory's, content to the disk. */
-export function syncToDisk(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  let applied: readonly string[] = [];
+  const isOurs = await createDurably(path, async (temporary) => {
+    applied = await migrateFile(temporary);
+  });
+  return isOurs ? applied : await migrateFile(path);
 }
 
 function requireSqliteFile(path: string): void {

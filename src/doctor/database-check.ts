@@ -77,7 +77,7 @@ async function serverChecks(config: Config, now: () => number): Promise<readonly
         : passed("database", detail),
       ...latencyChecks(roundTripMs),
       clockCheck(clockSkewMs, roundTripMs / 2),
-      await guardedSchemaCheck(() => readSchemaStatus(config.database, database)),
+      await guardedSchemaCheck(() => readSchemaStatus(database)),
     ];
   };
   try {

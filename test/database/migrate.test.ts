@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { SQL } from "bun";
 import { migrations } from "../../src/database/migrations.ts";
 import { readSchemaStatus } from "../../src/database/migrate-server.ts";
-import { sqliteSchemaStatus } from "../../src/database/migrate-sqlite.ts";
+import { inspectSqliteSchema } from "../../src/database/inspect-sqlite.ts";
 import { dialects } from "../support/databases.ts";
 import { everyTag, type LegacyDatabase, openEmpty, openLegacy, tagsAfterAdoption } from "./adopt/fixtures.ts";
 import { structure } from "./adopt/structure.ts";
@@ -25,10 +25,10 @@ afterEach(async () => {
 
 const status = async (database: LegacyDatabase) => {
   // The server's own connections would put the file into WAL mode.
-  if (database.config.driver === "sqlite") return await sqliteSchemaStatus(database.config.path);
+  if (database.config.driver === "sqlite") return await inspectSqliteSchema(database.config.path);
   const store = database.open();
   try {
-    return await readSchemaStatus(database.config, store);
+    return await readSchemaStatus(store);
   } finally {
     await store.close();
   }
