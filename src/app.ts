@@ -1,37 +1,37 @@
 import { cors } from "@elysiajs/cors";
 import { Elysia } from "elysia";
-import type { HandleAuth } from "./auth/handle.ts";
-import type { Config } from "./config/load.ts";
+import type { Handle } from "./auth/handle.ts";
+import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
+import { createAuthCall, createAuthHandler, sessionOrNobody } from "./http/auth.ts";
+import { createCallbackRules } from "./http/callback-url.ts";
+import { errorResponse, methodNotAllowed, notFound, publicError } from "./http/error-response.ts";
+import { createFastPath, type FastRoutes, type Respond } from "./http/fast-path.ts";
+import { createForwardAnswer } from "./http/forward.ts";
+import { securityHeaders } from "./http/headers.ts";
+import { live } from "./http/health.ts";
+import { createOpenApiAnswer } from "./http/openapi.ts";
+import { dropCors, dropUngrantedCors, requireAllowedOrigin } from "./http/origins.ts";
+import {
+  createRequestDescription,
+  createRequestIds,
+  isHost,
+  type RequestContext,
+  requireUniqueParameters,
+} from "./http/request.ts";
+import { createVerifyAnswer, verifyVary } from "./http/verify.ts";
 import type { Log } from "./log.ts";
+import { createPages } from "./pages/pages.ts";
+import { isPagePath, methodsOf, type RouteName } from "./routes.ts";
 import type { ReadSession } from "./session/get-session.ts";
 import type { Verify } from "./session/verifier.ts";
-import { type CallAuth, createAuthCall, createAuthRoute, type RequestFacts } from "./http/auth.ts";
-import { type ClientAddresses, createClientAddresses } from "./http/client-address.ts";
-import { errorResponse, methodNotAllowed, notFound, publicError } from "./http/error-response.ts";
-import { createForwardAnswer } from "./http/forward.ts";
-import {
-  createRequestIds,
-  dropCors,
-  dropUngrantedCors,
-  isRequestId,
-  securityHeaders,
-} from "./http/headers.ts";
-import { live } from "./http/health.ts";
-import { type AnswerHot, createHotRoutes } from "./http/fast-path.ts";
-import { createHostMemory, isHost } from "./http/host.ts";
-import { createOpenApiAnswer } from "./http/openapi.ts";
-import { requireAllowedOrigin } from "./http/origins.ts";
-import { createPages, type Pages } from "./pages/pages.ts";
-import { canonicalPath, isPage, isVerification, methodsOf } from "./http/routes.ts";
-import { sessionAlias } from "./http/session.ts";
-import { type AnswerVerify, createVerifyAnswer, verifyVary } from "./http/verify.ts";
 
 export interface AppDeps {
   readonly config: Config;
   readonly version: string;
   readonly log: Log;
-  readonly handleAuth: HandleAuth;
+  /** Hands a request to BetterAuth. */
+  readonly handle: Handle;
   readonly verify: Verify;
   readonly readSession: ReadSession;
   readonly health: () => Promise<Response>;
@@ -39,33 +39,23 @@ export interface AppDeps {
   readonly now: () => number;
 }
 
-/** Answers a request whose peer, an address without a port, the server names. */
-export type Respond = (request: Request, peer: string) => Promise<Response>;
-
 export interface App {
   readonly respond: Respond;
-  /** Path → what answers it before any router. */
-  readonly hot: Readonly<Record<string, AnswerHot>>;
+  /** What answers before `respond`, where the request is plain. */
+  readonly fastRoutes: FastRoutes;
 }
 
-/** Builds the whole HTTP application; the route table is `routed` below. */
+type Handler = (context: RequestContext) => Response | Promise<Response>;
+
+/** Puts the routes of `routes.ts` together with what answers them. */
 export function createApp(deps: AppDeps): App {
-  const { config, log } = deps;
-  const allowed = new Set(config.trustedOrigins);
-  const addresses = createClientAddresses(config.trustedProxies);
+  const { config, log, readSession } = deps;
+  const callbackRules = createCallbackRules(config);
   const nextRequestId = createRequestIds();
-  const facts = new WeakMap<Request, RequestFacts>();
-  const factsOf = (request: Request): RequestFacts =>
-    facts.get(request) ?? { requestId: "", clientAddress: "0.0.0.0", fromProxy: false };
-  const call = createAuthCall({ handle: deps.handleAuth, log });
-  const pages = createPages({ config, log, call, readSession: deps.readSession, now: deps.now });
-  const fail = (request: Request, error: unknown): Response => {
-    const shown = publicError(error);
-    const { requestId } = factsOf(request);
-    if (shown.status >= 500) log.error({ requestId, code: shown.code, cause: shown.cause }, "request failed");
-    return isPage(pathOf(request)) ? pages.failure(request, shown, requestId) : errorResponse(shown);
-  };
-  const fixedHeaders = securityHeaders(config.baseUrl.startsWith("https:"));
+  const fixedHeaders = securityHeaders(config.secure);
+  const call = createAuthCall({ handle: deps.handle, log });
+  const auth = createAuthHandler(call, readSession);
+  const pages = createPages({ ...deps, call, callbackRules });
   const answerVerify = createVerifyAnswer({
     verify: deps.verify,
     sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
@@ -73,43 +63,67 @@ export function createApp(deps: AppDeps): App {
     fixedHeaders,
     onFailure: (cause) => log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
   });
-  const app = routed({ ...deps, call, pages }, allowed, factsOf, fail, answerVerify);
-  const finish = createFinish(config.baseUrl.startsWith("https:"));
-
-  const respond: Respond = async (request, peer) => {
-    const known = describe(request, peer, addresses, nextRequestId);
-    facts.set(request, known);
-    let response: Response;
-    try {
-      response = await app.handle(request);
-    } catch (error) {
-      response = fail(request, error);
-    }
-    return finish(request, response, known.requestId);
+  const openApi = createOpenApiAnswer(config, deps.version);
+  const handlers: Readonly<Record<RouteName, Handler>> = {
+    signUp: (context) => auth("signUp", context),
+    signIn: (context) => auth("signIn", context),
+    signOut: (context) => auth("signOut", context),
+    getSession: (context) => auth("getSession", context),
+    session: async (context) => sessionOrNobody(await auth("getSession", context)),
+    listSessions: (context) => auth("listSessions", context),
+    revokeSession: (context) => auth("revokeSession", context),
+    revokeSessions: (context) => auth("revokeSessions", context),
+    revokeOtherSessions: (context) => auth("revokeOtherSessions", context),
+    changePassword: (context) => auth("changePassword", context),
+    updateUser: (context) => auth("updateUser", context),
+    deleteUser: (context) => auth("deleteUser", context),
+    verify: ({ request, requestId }) => answerVerify(request, requestId),
+    forward: createForwardAnswer(answerVerify, callbackRules),
+    ...pages.handlers,
+    openApi,
+    health: deps.health,
+    live: () => live(deps.version),
   };
-  const hot = createHotRoutes({
+  const fail = (error: unknown, context: RequestContext): Response => {
+    const shown = publicError(error);
+    const { requestId } = context;
+    if (shown.status >= 500) log.error({ requestId, code: shown.code, cause: shown.cause }, "request failed");
+    return isPagePath(context.path) ? pages.error(shown, context) : errorResponse(shown);
+  };
+  const respond = createRespond({
+    describe: createRequestDescription(config.trustedProxies, nextRequestId),
+    allowed: callbackRules.allowedOrigins,
+    handlers,
+    fail,
+    finish: createFinish(fixedHeaders),
+  });
+  const fastRoutes = createFastPath({
     answerVerify,
-    readSession: deps.readSession,
+    readSession,
     nextRequestId,
     fixedHeaders,
-    isHost: createHostMemory(),
     keepsRequestIds: config.trustedProxies.length > 0,
+    respond,
   });
-  return { respond, hot };
+  return { respond, fastRoutes };
 }
 
-function routed(
-  deps: AppDeps & { readonly call: CallAuth; readonly pages: Pages },
-  allowed: ReadonlySet<string>,
-  factsOf: (request: Request) => RequestFacts,
-  fail: (request: Request, error: unknown) => Response,
-  answerVerify: AnswerVerify,
-) {
-  const { pages, version } = deps;
-  const answerForward = createForwardAnswer(answerVerify, deps.config);
-  const auth = createAuthRoute(deps.call, deps.readSession);
-  return new Elysia({ normalize: false })
-    .onError(({ error, code, request }) => fail(request, code === "NOT_FOUND" ? notFound() : error))
+interface Pipeline {
+  readonly describe: ReturnType<typeof createRequestDescription>;
+  readonly allowed: ReadonlySet<string>;
+  readonly handlers: Readonly<Record<RouteName, Handler>>;
+  readonly fail: (error: unknown, context: RequestContext) => Response;
+  readonly finish: (context: RequestContext, response: Response) => Response;
+}
+
+/** What every request goes through but those of the fast path: CORS, what is refused unseen, the route's handler. */
+function createRespond({ describe, allowed, handlers, fail, finish }: Pipeline): Respond {
+  const contexts = new WeakMap<Request, RequestContext>();
+  const contextOf = (request: Request): RequestContext => contexts.get(request) ?? describe(request, "");
+  const elysia = new Elysia({ normalize: false, handler: { standardHostname: false } })
+    .onError(({ error, code, request }) =>
+      fail(code === "NOT_FOUND" ? notFound() : error, contextOf(request)),
+    )
     .use(
       cors({
         origin: (request) => allowed.has(request.headers.get("origin") ?? ""),
@@ -120,70 +134,54 @@ function routed(
         maxAge: 600,
       }),
     )
-    .onRequest(({ request }) => requireAcceptable(request, allowed))
-    .get("/health", deps.health)
-    .get("/health/live", () => live(version))
-    .get("/openapi.json", createOpenApiAnswer(deps.config, version))
-    .get("/api/auth/verify", ({ request }) => answerVerify(request, factsOf(request).requestId))
-    .get("/api/auth/forward", ({ request }) => answerForward(request, factsOf(request)))
-    .get("/api/auth/session", async ({ request }) =>
-      sessionAlias(await auth(request, "/get-session", factsOf(request))),
-    )
+    .onRequest(({ request }) => requireAcceptable(contextOf(request), allowed))
     .all(
-      "/api/auth/*",
-      ({ request }) => auth(request, pathOf(request).slice("/api/auth".length), factsOf(request)),
+      "/*",
+      ({ request }) => {
+        const context = contextOf(request);
+        if (context.route === undefined) throw notFound();
+        return handlers[context.route.name](context);
+      },
       { parse: "none" },
-    )
-    .all("/*", ({ request }) => pages.respond(request, factsOf(request)), { parse: "none" });
+    );
+  return async (request, peer, reading) => {
+    const context = describe(request, peer, reading);
+    contexts.set(request, context);
+    try {
+      return finish(context, await elysia.handle(request));
+    } catch (error) {
+      return finish(context, fail(error, context));
+    }
+  };
 }
 
 /** @throws AppError for what is refused before any route: 400, 403, 404 and 405. */
-function requireAcceptable(request: Request, allowed: ReadonlySet<string>): void {
-  if (!isHost(request.headers.get("host"))) {
-    throw new AppError(400, "INVALID_HOST", "The Host header is missing or not valid.");
-  }
-  const methods = methodsOf(pathOf(request));
+function requireAcceptable(context: RequestContext, allowed: ReadonlySet<string>): void {
+  const { request, route } = context;
+  if (!isHost(request.headers.get("host")))
+    throw new AppError("INVALID_HOST", "The Host header is missing or not valid.");
   if (request.method === "OPTIONS") return;
-  if (request.method === "TRACE" || request.method === "CONNECT")
-    throw methodNotAllowed((methods ?? ["GET"]).join(", "));
+  const methods = route === undefined ? undefined : methodsOf(route);
+  if (request.method === "TRACE" || request.method === "CONNECT") throw methodNotAllowed(methods ?? ["GET"]);
   if (methods === undefined) throw notFound();
-  if (!methods.includes(request.method)) throw methodNotAllowed(methods.join(", "));
+  if (!methods.includes(request.method)) throw methodNotAllowed(methods);
   requireAllowedOrigin(request.method, request.headers, allowed);
-}
-
-function describe(
-  request: Request,
-  peer: string,
-  addresses: ClientAddresses,
-  nextRequestId: () => string,
-): RequestFacts {
-  const inbound = request.headers.get("x-request-id");
-  const fromProxy = addresses.isTrusted(peer);
-  return {
-    requestId: inbound !== null && isRequestId(inbound) && fromProxy ? inbound : nextRequestId(),
-    fromProxy,
-    clientAddress: addresses.resolve(peer, request.headers.get("x-forwarded-for")),
-  };
+  requireUniqueParameters(context);
 }
 
 /** Builds the last step of every answer: request id, security headers, Vary, and no CORS but what was granted. */
-function createFinish(https: boolean): (request: Request, response: Response, requestId: string) => Response {
-  const fixed = Object.entries(securityHeaders(https));
-  return (request, response, requestId) => {
+function createFinish(fixedHeaders: Readonly<Record<string, string>>): Pipeline["finish"] {
+  const fixed = Object.entries(fixedHeaders);
+  return ({ requestId, path, route }, response) => {
     const { headers } = response;
     headers.set("X-Request-Id", requestId);
-    const path = pathOf(request);
     // Pages bring a policy of their own.
     for (const [name, value] of fixed)
       if (name !== "Content-Security-Policy" || !headers.has(name)) headers.set(name, value);
-    if (isVerification(path) || isPage(path)) dropCors(headers);
+    const isVerification = route?.kind === "verification";
+    if (isVerification || isPagePath(path)) dropCors(headers);
     else dropUngrantedCors(headers);
-    headers.set("Vary", isVerification(path) ? verifyVary : "Origin");
+    headers.set("Vary", isVerification ? verifyVary : "Origin");
     return response;
   };
-}
-
-/** The path without its trailing slash; empty where the request's target is no URL. */
-function pathOf(request: Request): string {
-  return URL.canParse(request.url) ? canonicalPath(new URL(request.url).pathname) : "";
 }

@@ -1,3 +1,5 @@
+import { type ErrorCode, ownCodes } from "./error-codes.ts";
+
 /** Start-up configuration that cannot be used: every problem at once. Exit status 2. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
@@ -32,21 +34,19 @@ export class CommandError extends Error {
 /** A request that gets an error answer: stable code and public message for the client, cause for the log. */
 export class AppError extends Error {
   override readonly name = "AppError";
-  /**
-   * @param status HTTP status, 400 to 599.
-   * @param code stable, upper snake case, e.g. `PAYLOAD_TOO_LARGE`.
-   * @param message public; names nothing internal.
-   */
+  /** The code's HTTP status, 400 to 599. */
+  readonly status: number;
+  /** Extra response headers, e.g. `Retry-After` in seconds. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** @param message public; names nothing internal. */
   constructor(
-    readonly status: number,
-    readonly code: string,
+    readonly code: ErrorCode,
     message: string,
     options?: { readonly cause?: unknown; readonly headers?: Readonly<Record<string, string>> },
   ) {
     super(message, { cause: options?.cause });
+    this.status = ownCodes[code].status;
     this.headers = options?.headers ?? {};
   }
-
-  /** Extra response headers, e.g. `Retry-After` in seconds. */
-  readonly headers: Readonly<Record<string, string>>;
 }

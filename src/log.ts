@@ -63,8 +63,3 @@ function loggableMessage(error: Error, code: unknown): string {
   if (error.name === "DrizzleQueryError" || error.message.startsWith("Failed query")) return "query failed";
   return typeof code === "string" && quotingCodes.test(code) ? "refused by the database" : error.message;
 }
-
-/** A session's id as the log shows it: enough to follow one session, not enough to name it elsewhere. */
-export function hashedSessionId(id: string): string {
-  return new Bun.CryptoHasher("sha256").update(id).digest("hex").slice(0, 16);
-}

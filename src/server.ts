@@ -1,7 +1,7 @@
 import type { Server } from "bun";
-import { CommandError } from "./errors.ts";
 import type { App } from "./app.ts";
-import type { AnswerHot } from "./http/fast-path.ts";
+import { AppError, CommandError } from "./errors.ts";
+import { errorResponse, publicError } from "./http/error-response.ts";
 
 /** Longer than nginx (60 s) and Caddy (120 s) keep a connection, or they would send requests into closed ones. */
 const idleTimeoutSeconds = 240;
@@ -19,30 +19,12 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-type Fetch = (request: Request, server: Server<undefined>) => Response | Promise<Response>;
-
 const options = {
   idleTimeout: idleTimeoutSeconds,
   maxRequestBodySize: parserBodyMaxBytes,
   development: false,
-  error: () =>
-    Response.json({ code: "INTERNAL_SERVER_ERROR", message: "Something went wrong." }, { status: 500 }),
+  error: () => errorResponse(publicError(undefined)),
 };
-
-/** GET and HEAD of the hot paths; every other method, and what they decline, goes the whole way. */
-function hotRoutes(hot: Readonly<Record<string, AnswerHot>>, fetch: Fetch) {
-  return Object.fromEntries(
-    Object.entries(hot).map(([path, answer]) => {
-      const handle: Fetch = (request, server) => {
-        const answered = answer(request);
-        if (answered === null) return fetch(request, server);
-        if (answered instanceof Response) return answered;
-        return answered.then((response) => response ?? fetch(request, server));
-      };
-      return [path, { GET: handle, HEAD: handle }];
-    }),
-  );
-}
 
 /** Takes the port at once, so that a port in use is known before anything else is touched. @throws CommandError. */
 export function listen(hostname: string, port: number): Listener {
@@ -63,9 +45,12 @@ export function listen(hostname: string, port: number): Listener {
   return {
     url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`,
     port: bound,
-    serve({ respond, hot }) {
-      const fetch: Fetch = (request, self) => respond(request, self.requestIP(request)?.address ?? "");
-      server.reload({ ...options, fetch, routes: hotRoutes(hot, fetch) });
+    serve({ respond, fastRoutes }) {
+      server.reload({
+        ...options,
+        fetch: (request, self) => respond(request, self.requestIP(request)?.address ?? ""),
+        routes: fastRoutes,
+      });
     },
     drain: () => server.stop(false),
     stop: () => server.stop(true),
@@ -73,9 +58,10 @@ export function listen(hostname: string, port: number): Listener {
 }
 
 function starting(): Response {
-  return Response.json(
-    { code: "STARTING", message: "The server is starting. Try again shortly." },
-    { status: 503, headers: { "Retry-After": "1", "Cache-Control": "no-store" } },
+  return errorResponse(
+    new AppError("STARTING", "The server is starting. Try again shortly.", {
+      headers: { "Retry-After": "1" },
+    }),
   );
 }
 

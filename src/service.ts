@@ -1,7 +1,7 @@
 import { createAuth } from "./auth/better-auth.ts";
-import { createAuthHandler } from "./auth/handle.ts";
+import { createHandle } from "./auth/handle.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
-import type { Config } from "./config/load.ts";
+import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
 import { openDatabase } from "./database/open.ts";
 import { migrateServer } from "./database/migrate-server.ts";
@@ -95,14 +95,14 @@ function createSessions(
 ) {
   const units = createUnits(database, onCommit);
   const passwords = createPasswords({ concurrency: config.hashConcurrency, waiting: config.hashQueue });
-  const cookieName = sessionCookieName(config.baseUrl.startsWith("https:"));
+  const cookieName = sessionCookieName(config.secure);
   const auth = createAuth({ config, secrets, database, units, passwords });
   const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
   const shared = { sessions: database.sessions, cookieName, sessionMaxAgeSeconds, now };
   const readToken = createTokenReader(secrets);
   const verify = createVerifier({ ...shared, readToken, bearer: config.bearer });
   return {
-    handleAuth: createAuthHandler({
+    handle: createHandle({
       auth,
       units,
       passwords,

@@ -9,7 +9,7 @@ interface SourceFile {
 }
 
 const project = join(import.meta.dir, "..");
-const maxLines = 200;
+const maxLines = 320;
 
 const sources: readonly SourceFile[] = [...new Bun.Glob("src/**/*.{ts,tsx,js}").scanSync(project)]
   .sort()
@@ -122,6 +122,8 @@ const areas = [
   "config",
   "durable-file",
   "errors",
+  "routes",
+  "error-codes",
   "bounded-map",
   "doorkeeper",
   "deadline",
@@ -199,7 +201,7 @@ describe("the layers of src", () => {
     ["src/http/x.ts", "classes are", "class Pool extends Store {}"],
     ["src/http/index.ts", "no barrels", ""],
     ["src/http/x.ts", "no barrels", 'export * from "./app.ts";'],
-    ["src/http/x.ts", "at most 200 lines", lines(maxLines + 1)],
+    ["src/http/x.ts", "at most 320 lines", lines(maxLines + 1)],
     ["src/http/x.ts", "nothing in src knows", 'import { a } from "../../test/support/x.ts";'],
     ["src/config/x.ts", "config does not know log", 'import { a } from "../log.ts";'],
     ["src/config/load.ts", "config does not know database", 'import type { a } from "../database/open.ts";'],
@@ -236,7 +238,7 @@ describe("the layers of src", () => {
   test.each([
     ["a comment", "src/http/x.ts", "// process.env is main's\n/** as `new Bun.SQL()` */"],
     ["an error class", "src/http/x.ts", "export class SlowError extends Error {}"],
-    ["200 lines", "src/http/x.ts", lines(maxLines)],
+    ["320 lines", "src/http/x.ts", lines(maxLines)],
     [
       "a driver in database",
       "src/database/x.ts",

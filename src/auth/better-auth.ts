@@ -3,7 +3,7 @@ import { createAuthMiddleware } from "better-auth/api";
 import { deleteSessionCookie, expireCookie } from "better-auth/cookies";
 import { createAdapter } from "./adapter.ts";
 import type { Unit, Units } from "./unit-of-work.ts";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import type { Passwords } from "./password.ts";
 
@@ -30,7 +30,6 @@ export function createAuth(deps: AuthDeps) {
 
 function authOptions(deps: AuthDeps) {
   const { config, units } = deps;
-  const https = config.baseUrl.startsWith("https:");
   const [secret = ""] = deps.secrets;
   return {
     appName: "latchkey",
@@ -66,10 +65,10 @@ function authOptions(deps: AuthDeps) {
     advanced: {
       disableOriginCheck: false,
       disableCSRFCheck: false,
-      useSecureCookies: https,
+      useSecureCookies: config.secure,
       defaultCookieAttributes: {
         sameSite: config.cookieSameSite,
-        secure: https || config.cookieSameSite === "none",
+        secure: config.secure || config.cookieSameSite === "none",
         httpOnly: true,
         path: "/",
       },

@@ -1,29 +1,24 @@
 import PQueue from "p-queue";
+import { type AuthRouteName, type Route, routes } from "../routes.ts";
+import type { SessionReading } from "../session/get-session.ts";
 import { type Auth, clientAddressHeader } from "./better-auth.ts";
 import { storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
 import { type Passwords, tooBusy } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
-import { authRoutes } from "./routes.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
 
-/** A request for one of `authRoutes`, its body read and parsed. */
+/** A request for one of BetterAuth's routes, its body read and parsed. */
 export interface AuthRequest {
-  readonly method: "GET" | "POST";
-  /** Below `/api/auth`, without a trailing slash. */
-  readonly path: string;
+  readonly name: AuthRouteName;
   /** With its question mark, or empty. */
   readonly search: string;
   readonly headers: Headers;
   readonly body: Body | undefined;
   readonly clientAddress: string;
-}
-
-/** What happened, for the log. */
-export interface AuthOutcome {
-  readonly response: Response;
-  readonly seen: Unit["seen"];
+  /** What is known of the presented session; undefined when it was not looked up. */
+  readonly reading: SessionReading | undefined;
 }
 
 export interface HandlerDeps {
@@ -41,34 +36,24 @@ export interface HandlerDeps {
   readonly onRehashError: (error: unknown) => void;
 }
 
-/** The routes that hash a password. */
-const hashingPaths: ReadonlySet<string> = new Set([
-  "/sign-in/email",
-  "/sign-up/email",
-  "/change-password",
-  "/delete-user",
-]);
-
-export type HandleAuth = (request: AuthRequest, unit?: Unit) => Promise<AuthOutcome>;
+export type Handle = (request: AuthRequest, unit?: Unit) => Promise<Response>;
 
 /**
  * Hands a request to BetterAuth as one unit of work: everything it wrote is kept when it answers 2xx or 3xx, nothing
  * otherwise. @throws AppError 503 when the store failed at any point, whatever BetterAuth made of it.
  */
-export function createAuthHandler(deps: HandlerDeps): HandleAuth {
+export function createHandle(deps: HandlerDeps): Handle {
   const line = new PQueue({ concurrency: deps.hashing.concurrency });
   return async (request, unit = newUnit()) => {
-    if (!authRoutes.has(request.path)) {
-      throw new AppError(404, "NOT_FOUND", "There is nothing at this address.");
-    }
-    if (!hashingPaths.has(request.path)) return await handleUnit(deps, request, unit);
+    const { hashes }: Route = routes[request.name];
+    if (hashes !== true) return await handleUnit(deps, request, unit);
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
     if (line.size >= deps.hashing.waiting) throw tooBusy();
     return await line.add(() => handleUnit(deps, request, unit));
   };
 }
 
-async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<AuthOutcome> {
+async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<Response> {
   // Nobody waits for it any more.
   if (unit.abandoned) throw tooBusy();
   const body = await prepareBody(deps, request);
@@ -82,8 +67,8 @@ async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): 
     },
     (answer) => answer.status < 400,
   );
-  if (unit.rehash !== undefined && request.path === "/sign-in/email") await rehash(deps, unit);
-  return { response: await shape(request.path, response), seen: unit.seen };
+  if (unit.rehash !== undefined && request.name === "signIn") await rehash(deps, unit);
+  return await shape(request.name, response);
 }
 
 async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Response> {
@@ -92,7 +77,7 @@ async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Respo
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (unit.failure !== undefined) throw storeFailure(unit.failure);
-    throw new AppError(500, "INTERNAL_SERVER_ERROR", "Something went wrong.", { cause: error });
+    throw new AppError("INTERNAL_SERVER_ERROR", "Something went wrong.", { cause: error });
   }
 }
 
@@ -102,8 +87,8 @@ function storeFailure(failure: unknown): AppError {
 
 async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Body | undefined> {
   if (request.body === undefined) return undefined;
-  const body = checkInput(request.path, request.body, deps.rules);
-  if (request.path !== "/revoke-session" || typeof body["token"] !== "string") return body;
+  const body = checkInput(request.name, request.body, deps.rules);
+  if (request.name !== "revokeSession" || typeof body["token"] !== "string") return body;
   // The list shows a session's id in place of its token; either ends it.
   const { adapter } = await deps.auth.$context;
   const unit = newUnit();
@@ -124,8 +109,11 @@ async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Bod
 }
 
 /** A session that ends at its absolute lifetime is no longer due for the refresh that BetterAuth would make it. */
-async function prepareSearch(deps: HandlerDeps, { path, search, headers }: AuthRequest): Promise<string> {
-  if (path !== "/get-session" || new URLSearchParams(search).has("disableRefresh")) return search;
+async function prepareSearch(deps: HandlerDeps, request: AuthRequest): Promise<string> {
+  const { name, search, headers, reading } = request;
+  if (name !== "getSession" || new URLSearchParams(search).has("disableRefresh")) return search;
+  // Looked up already, and it was not.
+  if (typeof reading === "object" && reading.isKnown) return search;
   if (!(await deps.isClamped(headers.get("cookie")))) return search;
   return `${search === "" ? "?" : `${search}&`}disableRefresh=true`;
 }
@@ -145,10 +133,11 @@ function rebuild(deps: HandlerDeps, request: AuthRequest, body: Body | undefined
   headers.set(clientAddressHeader, request.clientAddress);
   const cookie = headers.get("cookie");
   if (cookie !== null) headers.set("cookie", withCurrentSignature(deps, cookie));
-  const url = `${deps.baseUrl}/api/auth${request.path}${request.search}`;
-  if (request.method === "GET") return new Request(url, { headers });
+  const { path, methods } = routes[request.name];
+  const url = deps.baseUrl + path + request.search;
+  if (methods === "GET") return new Request(url, { headers });
   headers.set("content-type", "application/json");
-  return new Request(url, { method: request.method, headers, body: JSON.stringify(body ?? {}) });
+  return new Request(url, { method: "POST", headers, body: JSON.stringify(body ?? {}) });
 }
 
 /** BetterAuth verifies with the newest secret alone: a session signed with an older one is signed anew on its way in. */
@@ -186,10 +175,10 @@ async function rehash({ auth, units, passwords, onRehashError }: HandlerDeps, un
 }
 
 /** Mends an answer: session tokens leave only by sign-in, sign-up and get-session, so the list shows ids. */
-async function shape(path: string, response: Response): Promise<Response> {
+async function shape(name: AuthRouteName, response: Response): Promise<Response> {
   const headers = new Headers(response.headers);
   headers.set("cache-control", "no-store");
-  if (path !== "/list-sessions" || !response.ok)
+  if (name !== "listSessions" || !response.ok)
     return new Response(response.body, { status: response.status, headers });
   const sessions = (await response.json()) as { id: string; token: string }[];
   const listed = sessions.map((session) => ({ ...session, token: session.id }));

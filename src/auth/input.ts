@@ -1,5 +1,7 @@
 import { domainToASCII } from "node:url";
+import type { ErrorCode } from "../error-codes.ts";
 import { AppError } from "../errors.ts";
+import type { AuthRouteName } from "../routes.ts";
 
 /** Values of a body that BetterAuth will see. */
 export type Body = Record<string, unknown>;
@@ -29,9 +31,9 @@ const booleans: ReadonlyMap<string, boolean> = new Map([
  * @returns the body to hand on.
  * @throws AppError 400 with upstream's code where it has one.
  */
-export function checkInput(path: string, body: Body, rules: InputRules): Body {
+export function checkInput(route: AuthRouteName, body: Body, rules: InputRules): Body {
   for (const [name, value] of Object.entries(body)) requireWellFormed(name, value);
-  requireTypes(path, body);
+  requireTypes(route, body);
   const checked: Body = { ...body };
   if (typeof checked["rememberMe"] === "string")
     checked["rememberMe"] = booleans.get(checked["rememberMe"]) ?? checked["rememberMe"];
@@ -42,9 +44,9 @@ export function checkInput(path: string, body: Body, rules: InputRules): Body {
   if (typeof checked["email"] === "string") checked["email"] = canonicalEmail(checked["email"]);
   if ("name" in checked) requireName(checked["name"]);
   if ("image" in checked) requireImage(checked["image"]);
-  if (path === "/sign-up/email") requirePassword(checked["password"], rules);
-  if (path === "/change-password") requirePassword(checked["newPassword"], rules);
-  if (path === "/delete-user" && (typeof checked["password"] !== "string" || checked["password"] === "")) {
+  if (route === "signUp") requirePassword(checked["password"], rules);
+  if (route === "changePassword") requirePassword(checked["newPassword"], rules);
+  if (route === "deleteUser" && (typeof checked["password"] !== "string" || checked["password"] === "")) {
     throw invalid("VALIDATION_ERROR", "The current password is required to delete the account.");
   }
   return checked;
@@ -70,7 +72,7 @@ export function canonicalEmail(email: string): string {
 /** Fields that are text wherever they stand; BetterAuth would store a number for a name, and fail on a list. */
 const textFields = ["name", "email", "password", "currentPassword", "newPassword", "callbackURL", "token"];
 
-function requireTypes(path: string, body: Body): void {
+function requireTypes(route: AuthRouteName, body: Body): void {
   for (const name of textFields) {
     if (Object.hasOwn(body, name) && typeof body[name] !== "string") {
       throw invalid("VALIDATION_ERROR", `[body.${name}] Invalid input: expected string`);
@@ -80,7 +82,7 @@ function requireTypes(path: string, body: Body): void {
   if (image !== undefined && image !== null && typeof image !== "string") {
     throw invalid("VALIDATION_ERROR", "[body.image] Invalid input: expected string or null");
   }
-  if (path === "/update-user" && !["name", "image", "email"].some((name) => Object.hasOwn(body, name))) {
+  if (route === "updateUser" && !["name", "image", "email"].some((name) => Object.hasOwn(body, name))) {
     throw invalid("VALIDATION_ERROR", "Nothing to update: a name or an image is expected.");
   }
 }
@@ -123,6 +125,6 @@ function codePoints(text: string): number {
   return count;
 }
 
-function invalid(code: string, message: string): AppError {
-  return new AppError(400, code, message);
+function invalid(code: ErrorCode, message: string): AppError {
+  return new AppError(code, message);
 }

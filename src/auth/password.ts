@@ -52,7 +52,7 @@ export function createPasswords(limits: {
 
 /** The 503 of a line of hashes that is full. */
 export function tooBusy(): AppError {
-  return new AppError(503, "TOO_BUSY", "Too many sign-ins at once. Try again shortly.", {
+  return new AppError("TOO_BUSY", "Too many sign-ins at once. Try again shortly.", {
     headers: { "Retry-After": "2" },
   });
 }

@@ -1,4 +1,4 @@
-import type { Environment, LoadedConfig } from "../config/load.ts";
+import type { Environment, LoadedConfig } from "../config/config.ts";
 
 /** What a command may touch, read once in main. */
 export interface Surroundings {

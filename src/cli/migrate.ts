@@ -1,4 +1,4 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { inspectSqliteSchema } from "../database/inspect-sqlite.ts";
 import type { SchemaStatus } from "../database/apply-migrations.ts";

@@ -1,5 +1,5 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
-import { editDistance } from "../config/settings.ts";
+import { editDistance } from "../config/parse.ts";
 import { exitStatus } from "./exit-status.ts";
 import { reportFailure } from "./report-error.ts";
 import { commandHelp, programHelp } from "./help.ts";

@@ -1,4 +1,5 @@
-import { type Config, withPort } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
+import { withPort } from "../config/load.ts";
 import { type Log, openLog } from "../log.ts";
 import { prepareDataDirectory } from "../data-directory.ts";
 import { type Listener, listen } from "../server.ts";

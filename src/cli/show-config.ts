@@ -1,4 +1,4 @@
-import type { Setting } from "../config/load.ts";
+import type { Setting } from "../config/config.ts";
 import { exitStatus } from "./exit-status.ts";
 import type { Command } from "./command.ts";
 import { table } from "./table.ts";

@@ -1,7 +1,6 @@
 import { isLoopbackOrigin } from "./origin.ts";
-import { quote } from "./quote.ts";
+import { quote, accepted, type Parsed, refused } from "./parse.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
-import { accepted, type Parsed, refused } from "./config.ts";
 
 export interface BrandSettings {
   /** At most 40 code points. */

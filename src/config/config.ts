@@ -4,13 +4,15 @@ export type DatabaseConfig =
   | { readonly driver: "postgres"; readonly url: string }
   | { readonly driver: "neon"; readonly url: string; readonly proxy: string | null };
 
-/** The whole configuration, read once at start. CONTRACT section 3. */
+/** The whole configuration, read once at start. docs/contract.md, Configuration. */
 export interface Config {
   readonly host: string;
   /** 0 picks a free port (loopback only); `withPort` then fills in the real one. */
   readonly port: number;
   /** Public origin, no trailing slash; `http://localhost:0` until `withPort` has resolved PORT=0. */
   readonly baseUrl: string;
+  /** Whether the public origin is https. */
+  readonly secure: boolean;
   readonly database: DatabaseConfig;
   /** Absolute path; holds the SQLite file and the generated secret. */
   readonly dataDir: string;
@@ -72,17 +74,4 @@ export interface LoadedConfig {
   /** For the log at start; never contain a secret. */
   readonly warnings: readonly string[];
   readonly settings: readonly Setting[];
-}
-
-/** The result of parsing one value. A reason and a remedy are fit to print. */
-export type Parsed<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly reason: string; readonly remedy: string };
-
-export function accepted<T>(value: T): Parsed<T> {
-  return { ok: true, value };
-}
-
-export function refused(reason: string, remedy: string): Parsed<never> {
-  return { ok: false, reason, remedy };
 }

@@ -1,9 +1,7 @@
 import { isIP } from "node:net";
 import { isHostname } from "./listen.ts";
-import { quote } from "./quote.ts";
+import { quote, parseChoice, accepted, type Parsed, refused } from "./parse.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
-import { parseChoice } from "./scalar.ts";
-import { accepted, type Parsed, refused } from "./config.ts";
 
 /** Where strangers rent neighbouring names: the common part of https://publicsuffix.org. */
 const SHARED_HOSTING = `

@@ -1,7 +1,7 @@
-import { quote } from "./quote.ts";
+import { quote, accepted, type Parsed, refused } from "./parse.ts";
 import type { ConfigReader } from "./reader.ts";
 import { readParsed } from "./reader.ts";
-import { accepted, type Parsed, refused } from "./config.ts";
+import type { SettingName } from "./settings.ts";
 
 const UNITS = { d: 86_400, h: 3_600, m: 60, s: 1 } as const;
 
@@ -34,7 +34,7 @@ export interface SessionLifetimes {
 
 /** Reads the three session lifetimes and refuses contradictions: update age ≤ lifetime ≤ absolute cap. */
 export function readSessionLifetimes(reader: ConfigReader): SessionLifetimes {
-  const read = (name: string, fallback: number, minimum: number) =>
+  const read = (name: SettingName, fallback: number, minimum: number) =>
     readParsed(
       reader,
       name,
@@ -59,7 +59,7 @@ export function readSessionLifetimes(reader: ConfigReader): SessionLifetimes {
   };
 }
 
-type NamedDuration = readonly [name: string, seconds: number];
+type NamedDuration = readonly [name: SettingName, seconds: number];
 
 function refuseShorter(
   reader: ConfigReader,
@@ -67,7 +67,7 @@ function refuseShorter(
   [upper, large]: NamedDuration,
 ): void {
   if (small <= large || reader.isRejected(lower) || reader.isRejected(upper)) return;
-  const shown = (name: string, seconds: number) =>
+  const shown = (name: SettingName, seconds: number) =>
     `${formatDuration(seconds)}${reader.entry(name) === undefined ? ", its default" : ""}`;
   const [most, least] = [formatDuration(large), formatDuration(small)];
   const remedy = `set ${lower} to at most ${most}, or ${upper} to at least ${least}`;

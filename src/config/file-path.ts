@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import type { ConfigReader } from "./reader.ts";
-import { accepted, type ConfigDeps, type Environment, type Parsed, refused } from "./config.ts";
+import { accepted, type Parsed, refused } from "./parse.ts";
+import type { ConfigDeps, Environment } from "./config.ts";
 
 /** Reads the data directory, made absolute: LATCHKEY_DATA_DIR, systemd's STATE_DIRECTORY, or `./data`. */
 export function readDataDir(reader: ConfigReader, { cwd }: Pick<ConfigDeps, "cwd">): string {

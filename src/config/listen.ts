@@ -1,9 +1,7 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
-import { quote } from "./quote.ts";
+import { quote, parseInteger, accepted, type Parsed, refused } from "./parse.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
-import { parseInteger } from "./scalar.ts";
-import { accepted, type Parsed, refused } from "./config.ts";
 
 const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 const HOSTNAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);

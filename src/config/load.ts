@@ -5,29 +5,15 @@ import { readDatabase } from "./database-url.ts";
 import { readSessionLifetimes } from "./duration.ts";
 import { isSet, readDataDir } from "./file-path.ts";
 import { readListen } from "./listen.ts";
-import { refuseUnknownNames } from "./settings.ts";
+import { isSecure } from "./origin.ts";
+import { refuseUnknownNames } from "./unknown-names.ts";
+import type { SettingName } from "./settings.ts";
 import { readTrustedProxies } from "./trusted-proxies.ts";
 import { defaultBaseUrl, readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
 import { type ConfigReader, createConfigReader, readParsed } from "./reader.ts";
-import { parseChoice, parseInteger } from "./scalar.ts";
+import { parseChoice, parseInteger, type Parsed, refused } from "./parse.ts";
 import { readSecrets } from "./signing-secrets.ts";
-import {
-  type Config,
-  type ConfigDeps,
-  type Environment,
-  type LoadedConfig,
-  type Parsed,
-  refused,
-} from "./config.ts";
-
-export type {
-  Config,
-  ConfigDeps,
-  DatabaseConfig,
-  Environment,
-  LoadedConfig,
-  Setting,
-} from "./config.ts";
+import type { Config, ConfigDeps, Environment, LoadedConfig } from "./config.ts";
 
 /**
  * Reads the whole configuration from an environment, touching nothing but the files that `*_FILE` names.
@@ -53,6 +39,7 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const config: Config = {
     ...listen,
     baseUrl,
+    secure: isSecure(baseUrl),
     database,
     dataDir,
     secrets,
@@ -98,9 +85,9 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"
 
 /** Reads what stands alone: choices, numbers and durations. */
 function readLimits(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): Limits {
-  const choice = <T extends string>(name: string, fallback: T, choices: readonly T[]) =>
+  const choice = <T extends string>(name: SettingName, fallback: T, choices: readonly T[]) =>
     readParsed<T>(reader, name, fallback, (text) => parseChoice(text, choices));
-  const integer = (name: string, fallback: number, minimum: number, maximum: number) =>
+  const integer = (name: SettingName, fallback: number, minimum: number, maximum: number) =>
     readParsed(reader, name, fallback, (text) => parseInteger(text, minimum, maximum));
   const maximumHashes = Math.max(1, Math.floor(cpuCount) - 1);
   return {

@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import { isHostname, isLoopbackHost } from "./listen.ts";
-import { quote } from "./quote.ts";
-import { accepted, type Parsed, refused } from "./config.ts";
+import { quote, accepted, type Parsed, refused } from "./parse.ts";
 
 const EXAMPLE = "write scheme, host and port alone, such as https://docs.example.com";
 
@@ -33,6 +32,11 @@ export function parseOrigin(text: string): Parsed<string> {
 
 export function isLoopbackOrigin(origin: string): boolean {
   return isLoopbackHost(new URL(origin).hostname);
+}
+
+/** Whether a URL, or the start of one, is https. */
+export function isSecure(url: string): boolean {
+  return url.startsWith("https:");
 }
 
 /** The exact form of a text that has an origin in it, to be suggested; undefined when there is none. */

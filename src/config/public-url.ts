@@ -1,8 +1,8 @@
 import type { Listen } from "./listen.ts";
 import { isLoopbackHost } from "./listen.ts";
-import { isLoopbackOrigin, parseOrigin, suggestOrigin } from "./origin.ts";
+import { isLoopbackOrigin, isSecure, parseOrigin, suggestOrigin } from "./origin.ts";
 import type { ConfigReader, Entry } from "./reader.ts";
-import { accepted, type Parsed, refused } from "./config.ts";
+import { accepted, type Parsed, refused } from "./parse.ts";
 
 const LOOPBACK_ORIGINS = ["http://localhost:3000", "http://localhost:3001", "http://localhost:8000"] as const;
 
@@ -36,7 +36,7 @@ export function readBaseUrl(reader: ConfigReader, listen: Listen): string | unde
 
 function parseBaseUrl(text: string, port: number): Parsed<string> {
   const parsed = parseOrigin(text);
-  if (!parsed.ok || parsed.value.startsWith("https:") || isLoopbackOrigin(parsed.value)) return parsed;
+  if (!parsed.ok || isSecure(parsed.value) || isLoopbackOrigin(parsed.value)) return parsed;
   const isUnspecified = ["0.0.0.0", "[::]"].includes(new URL(parsed.value).hostname);
   const remedy = isUnspecified
     ? `write ${defaultBaseUrl(port === 0 ? 3001 : port)}, or the https:// URL that browsers open`

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import type { ConfigProblem } from "../errors.ts";
-import type { ConfigDeps, Environment, Parsed, Setting } from "./config.ts";
+import type { SettingName } from "./settings.ts";
+import type { ConfigDeps, Environment, Setting } from "./config.ts";
+import type { Parsed } from "./parse.ts";
 
 /** A value somebody set, and where. */
 export interface Entry {
@@ -16,13 +18,13 @@ export interface ConfigReader {
   readonly warnings: readonly string[];
   readonly settings: readonly Setting[];
   /** The trimmed value; an empty one is unset. */
-  readonly entry: (name: string) => Entry | undefined;
+  readonly entry: (name: SettingName | "STATE_DIRECTORY") => Entry | undefined;
   /** The value of NAME or of the file NAME_FILE names, not trimmed but for the file's last newline. */
-  readonly secretEntry: (name: string) => Entry | undefined;
+  readonly secretEntry: (name: SettingName) => Entry | undefined;
   readonly reject: (variable: string, reason: string, remedy: string) => void;
   readonly isRejected: (name: string) => boolean;
   readonly warn: (message: string) => void;
-  readonly record: (name: string, value: string, entry: Entry | undefined) => void;
+  readonly record: (name: SettingName, value: string, entry: Entry | undefined) => void;
 }
 
 export function createConfigReader(
@@ -63,7 +65,7 @@ export function createConfigReader(
 /** Parses one variable; an unset one is the fallback, a refused one a problem and the fallback. */
 export function readParsed<T>(
   reader: ConfigReader,
-  name: string,
+  name: SettingName,
   fallback: T,
   parse: (text: string) => Parsed<T>,
   show: (value: T) => string = String,

@@ -1,87 +1,72 @@
-import type { ConfigReader } from "./reader.ts";
-import type { Environment } from "./config.ts";
-
-/** Secret-bearing names, each with a `_FILE` variant. */
-export const SECRET_NAMES = ["DATABASE_URL", "BETTER_AUTH_SECRET", "BETTER_AUTH_SECRETS"] as const;
-
-/** Every other name that is read. */
-export const PLAIN_NAMES = [
-  "PORT",
-  "HOST",
-  "LATCHKEY_DATABASE_DRIVER",
-  "LATCHKEY_NEON_PROXY",
-  "LATCHKEY_DATA_DIR",
-  "BETTER_AUTH_URL",
-  "BETTER_AUTH_TRUSTED_ORIGINS",
-  "CORS_ALLOWED_ORIGINS",
-  "LATCHKEY_DEFAULT_REDIRECT_URL",
-  "LATCHKEY_COOKIE_DOMAIN",
-  "LATCHKEY_COOKIE_SAMESITE",
-  "LATCHKEY_TRUSTED_PROXIES",
-  "LATCHKEY_SIGN_UP",
-  "LATCHKEY_PASSWORD_MIN_LENGTH",
-  "LATCHKEY_SESSION_EXPIRES_IN",
-  "LATCHKEY_SESSION_UPDATE_AGE",
-  "LATCHKEY_SESSION_MAX_AGE",
-  "LATCHKEY_BEARER",
-  "LOG_LEVEL",
-  "LATCHKEY_LOG_FORMAT",
-  "LATCHKEY_HASH_CONCURRENCY",
-  "LATCHKEY_HASH_QUEUE",
-  "LATCHKEY_BRAND_NAME",
-  "LATCHKEY_BRAND_LOGO_URL",
-  "LATCHKEY_BRAND_ACCENT",
-] as const;
-
-const KNOWN_NAMES: readonly string[] = [
-  ...SECRET_NAMES,
-  ...SECRET_NAMES.map((name) => `${name}_FILE`),
-  ...PLAIN_NAMES,
-];
-
-/** Refuses unknown `LATCHKEY_*` names, but for what Kubernetes injects for a Service called latchkey. */
-export function refuseUnknownNames(reader: ConfigReader, env: Environment): void {
-  for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith("LATCHKEY_") || value === undefined || value === "") continue;
-    if (KNOWN_NAMES.includes(name)) continue;
-    if (name === "LATCHKEY_PORT" && /^\s*\d+\s*$/.test(value)) {
-      reader.warn("LATCHKEY_PORT is not read (Kubernetes sets that name): set PORT to choose the port");
-    }
-    if (name.startsWith("LATCHKEY_SERVICE_") || name.startsWith("LATCHKEY_PORT")) continue;
-    reader.reject(name, "is not a setting", remedyFor(name));
-  }
+interface SettingDeclaration {
+  /** What it is and what may be written, in Markdown: a row of the contract's table. */
+  readonly meaning: string;
+  /** May come from a file instead, which NAME_FILE names. */
+  readonly secret?: true;
+  /** Another name of a setting. */
+  readonly aliasOf?: string;
 }
 
-function remedyFor(name: string): string {
-  const bare = name.replace(/_FILE$/, "");
-  if (KNOWN_NAMES.includes(bare)) return `write ${bare}, which is no secret and has no _FILE form`;
-  const nearest = nearestName(name);
-  return nearest === undefined ? "remove it; the README lists the names" : `write ${nearest}, or remove it`;
-}
+/** Every name that is read from the environment, but for STATE_DIRECTORY, which systemd sets. */
+export const settings = {
+  PORT: { meaning: "0 to 65535; 0 picks a free port, on loopback only" },
+  HOST: { meaning: "an IP address or host name to listen on" },
+  DATABASE_URL: {
+    secret: true,
+    meaning: "`file:…` is embedded SQLite, `postgresql://…` PostgreSQL, a host under `neon.tech` Neon",
+  },
+  LATCHKEY_DATABASE_DRIVER: { meaning: "by the URL; `sqlite`, `postgres` or `neon` to override" },
+  LATCHKEY_NEON_PROXY: {
+    meaning: "a WebSocket proxy for the neon driver, `wss://…`, or `ws://…` on this machine",
+  },
+  LATCHKEY_DATA_DIR: {
+    meaning:
+      "SQLite file and generated secret; `STATE_DIRECTORY`, which systemd sets, is the default where it is set",
+  },
+  BETTER_AUTH_SECRET: {
+    secret: true,
+    meaning:
+      "signs the cookies; at least 32 bytes that nobody can guess. Generated once with embedded SQLite, required with a server database",
+  },
+  BETTER_AUTH_SECRETS: {
+    secret: true,
+    meaning:
+      "`2:new,1:old`: the first signs, all verify. With `BETTER_AUTH_SECRET` too, that must equal the first",
+  },
+  BETTER_AUTH_URL: { meaning: "the public origin; plain http only on loopback" },
+  BETTER_AUTH_TRUSTED_ORIGINS: {
+    meaning:
+      "exact origins; none by default when the public URL is not loopback. Alias: `CORS_ALLOWED_ORIGINS`",
+  },
+  CORS_ALLOWED_ORIGINS: { aliasOf: "BETTER_AUTH_TRUSTED_ORIGINS", meaning: "the founding plan's name of it" },
+  LATCHKEY_DEFAULT_REDIRECT_URL: { meaning: "the first trusted origin; an absolute URL on a trusted one" },
+  LATCHKEY_COOKIE_DOMAIN: {
+    meaning: "the base URL's host or a parent of it; not an address, a single label or a public suffix",
+  },
+  LATCHKEY_COOKIE_SAMESITE: { meaning: "`lax` or `none`" },
+  LATCHKEY_TRUSTED_PROXIES: {
+    meaning:
+      "CIDRs or `none`. Loopback by default when the public URL is https and `HOST` is loopback; required when it is https and `HOST` is not",
+  },
+  LATCHKEY_SIGN_UP: { meaning: "`open` or `closed`" },
+  LATCHKEY_PASSWORD_MIN_LENGTH: { meaning: "8 to 128 code points" },
+  LATCHKEY_SESSION_EXPIRES_IN: {
+    meaning: "from 1 minute to 400 days; not longer than `LATCHKEY_SESSION_MAX_AGE`",
+  },
+  LATCHKEY_SESSION_UPDATE_AGE: { meaning: "up to `LATCHKEY_SESSION_EXPIRES_IN`" },
+  LATCHKEY_SESSION_MAX_AGE: { meaning: "from 1 minute to 400 days" },
+  LATCHKEY_BEARER: { meaning: "`off` or `signed`" },
+  LOG_LEVEL: { meaning: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`" },
+  LATCHKEY_LOG_FORMAT: { meaning: "`json`, or `pretty`, the default on a terminal" },
+  LATCHKEY_HASH_CONCURRENCY: { meaning: "password hashes at once; from 1 to that number" },
+  LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
+  LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },
+  LATCHKEY_BRAND_LOGO_URL: { meaning: "a path, or an address on a trusted origin" },
+  LATCHKEY_BRAND_ACCENT: { meaning: "a colour, `#rrggbb`" },
+} as const satisfies Record<string, SettingDeclaration>;
 
-function nearestName(name: string): string | undefined {
-  const stem = stemOf(name);
-  const ranked = KNOWN_NAMES.map((known) => ({ known, distance: editDistance(stem, stemOf(known)) }))
-    .filter(({ known, distance }) => distance <= Math.max(2, stemOf(known).length / 3))
-    .sort((a, b) => a.distance - b.distance);
-  return ranked[0]?.known;
-}
+export type SettingName = keyof typeof settings;
 
-/** Without its prefix, so that LATCHKEY_SECRET finds BETTER_AUTH_SECRET. */
-function stemOf(name: string): string {
-  return name.replace(/^(?:LATCHKEY|BETTER_AUTH)_/, "");
-}
-
-/** Levenshtein's distance. */
-export function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
-}
+export const settingList: readonly (SettingDeclaration & { readonly name: SettingName })[] = Object.entries(
+  settings,
+).map(([name, declaration]) => ({ name: name as SettingName, ...declaration }));

@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { isLoopbackHost, type Listen } from "./listen.ts";
-import { quote } from "./quote.ts";
+import { isSecure } from "./origin.ts";
+import { quote, accepted, type Parsed, refused } from "./parse.ts";
 import type { ConfigReader, Entry } from "./reader.ts";
-import { accepted, type Parsed, refused } from "./config.ts";
 
 const NAME = "LATCHKEY_TRUSTED_PROXIES";
 const LOOPBACK = ["127.0.0.0/8", "::1/128"] as const;
@@ -26,7 +26,7 @@ function defaultProxies(
   baseUrl: string | undefined,
   { host }: Listen,
 ): readonly string[] {
-  if (baseUrl === undefined || !baseUrl.startsWith("https:") || reader.isRejected("HOST")) return [];
+  if (baseUrl === undefined || !isSecure(baseUrl) || reader.isRejected("HOST")) return [];
   if (isLoopbackHost(host)) return LOOPBACK;
   const remedy = `${EXAMPLE} when clients connect directly`;
   reader.reject(NAME, `must be set when BETTER_AUTH_URL is https and HOST (${host}) is not loopback`, remedy);

@@ -1,4 +1,4 @@
-import type { DatabaseConfig } from "../config/load.ts";
+import type { DatabaseConfig } from "../config/config.ts";
 import type { Database } from "./database.ts";
 import type * as neon from "./neon.ts";
 import type * as postgres from "./postgres.ts";

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 
 /** The 503 of a store that is lost, locked or too slow. The cause goes to the log only. */
 export function storeUnavailable(cause: unknown): AppError {
-  return new AppError(503, "STORE_UNAVAILABLE", "The account store is not available. Try again shortly.", {
+  return new AppError("STORE_UNAVAILABLE", "The account store is not available. Try again shortly.", {
     cause,
     headers: { "Retry-After": "1" },
   });

@@ -1,4 +1,4 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { isLoopbackOrigin } from "../config/origin.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
 import {

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { inspectServer } from "../database/inspect-server.ts";
 import { inspectSqlite, inspectSqliteSchema } from "../database/inspect-sqlite.ts";
 import type { SchemaStatus } from "../database/apply-migrations.ts";

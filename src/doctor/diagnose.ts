@@ -1,4 +1,4 @@
-import type { Config, Environment, LoadedConfig } from "../config/load.ts";
+import type { Config, Environment, LoadedConfig } from "../config/config.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
 import { cookieChecks } from "./cookie-check.ts";

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { secretPath } from "../data-directory.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
 

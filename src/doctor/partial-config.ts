@@ -1,4 +1,4 @@
-import type { Environment, LoadedConfig } from "../config/load.ts";
+import type { Environment, LoadedConfig } from "../config/config.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { generateSecret } from "../data-directory.ts";
 

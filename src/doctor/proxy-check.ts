@@ -1,6 +1,6 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { isLoopbackHost } from "../config/listen.ts";
-import { isLoopbackOrigin } from "../config/origin.ts";
+import { isLoopbackOrigin, isSecure } from "../config/origin.ts";
 import { type Check, passed, warned } from "./check.ts";
 
 type ProxyConfig = Pick<Config, "baseUrl" | "host" | "port" | "trustedProxies">;
@@ -28,7 +28,7 @@ function describe({ baseUrl, trustedProxies }: ProxyConfig): string {
 
 /** latchkey speaks http only, so something else ends the TLS of an https URL. */
 function addressFindings({ baseUrl, trustedProxies }: ProxyConfig): readonly Check[] {
-  if (!baseUrl.startsWith("https:") || trustedProxies.length > 0) return [];
+  if (!isSecure(baseUrl) || trustedProxies.length > 0) return [];
   return [
     warned(
       name,
@@ -40,7 +40,7 @@ function addressFindings({ baseUrl, trustedProxies }: ProxyConfig): readonly Che
 
 function exposureFindings({ baseUrl, host, port, trustedProxies }: ProxyConfig): readonly Check[] {
   if (isLoopbackHost(host)) return [];
-  if (!baseUrl.startsWith("https:")) {
+  if (!isSecure(baseUrl)) {
     return [
       warned(
         name,

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import type { LoadedConfig } from "../config/load.ts";
+import type { LoadedConfig } from "../config/config.ts";
 import { weaknessOf } from "../config/secret-strength.ts";
 import { secretPath } from "../data-directory.ts";
 import { type Check, failed, passed, warned } from "./check.ts";

@@ -1,31 +1,21 @@
-import type { HandleAuth } from "../auth/handle.ts";
+import type { Handle } from "../auth/handle.ts";
 import type { Body } from "../auth/input.ts";
-import { authRoutes } from "../auth/routes.ts";
-import { newUnit } from "../auth/unit-of-work.ts";
+import { newUnit, type Unit } from "../auth/unit-of-work.ts";
 import { storeUnavailable } from "../database/store-error.ts";
 import { withDeadline } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { type AuthRouteName, type Route, routes } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
-import { logAuthEvent } from "./auth-event.ts";
 import { readBody } from "./body.ts";
-import { notFound } from "./error-response.ts";
+import type { RequestContext } from "./request.ts";
 
 /** Everything but verify and health answers within this, 503 included. */
 export const requestTimeoutMs = 5_000;
 
-/** What the server knows of a request beyond its bytes. */
-export interface RequestFacts {
-  readonly requestId: string;
-  readonly clientAddress: string;
-  /** Whether the peer is a trusted proxy, whose `X-Forwarded-*` may be believed. */
-  readonly fromProxy: boolean;
-}
-
-/** A request for one of `authRoutes`, its body read. */
+/** A request for one of BetterAuth's routes, its body read. */
 export interface AuthCall {
-  /** Below `/api/auth`. */
-  readonly path: string;
+  readonly name: AuthRouteName;
   /** With its question mark, or empty. */
   readonly search: string;
   readonly headers: Headers;
@@ -33,35 +23,25 @@ export interface AuthCall {
 }
 
 /** Answers as the API does, with its deadline and its line in the log. @throws AppError. */
-export type CallAuth = (call: AuthCall, facts: RequestFacts) => Promise<Response>;
-export type AuthRoute = (request: Request, path: string, facts: RequestFacts) => Promise<Response>;
-
-export interface AuthCallDeps {
-  readonly handle: HandleAuth;
-  readonly log: Log;
-}
+export type CallAuth = (call: AuthCall, context: RequestContext) => Promise<Response>;
 
 /** Builds what the API and the pages' forms share: BetterAuth within a deadline, and the event. */
-export function createAuthCall({ handle, log }: AuthCallDeps): CallAuth {
-  return async (call, facts) => {
-    const { path } = call;
-    const method = authRoutes.get(path);
-    if (method === undefined) throw notFound();
+export function createAuthCall({ handle, log }: { readonly handle: Handle; readonly log: Log }): CallAuth {
+  return async (call, context) => {
     const unit = newUnit();
-    const report = (status: number, code?: string) =>
-      logAuthEvent(log, { path, status, code, seen: unit.seen, ...facts });
+    const report = (status: number, code?: string) => logEvent(log, call.name, unit, context, status, code);
     try {
-      const { response } = await withDeadline(
-        handle({ method, ...call, clientAddress: facts.clientAddress }, unit),
+      const response = await withDeadline(
+        handle({ ...call, clientAddress: context.clientAddress, reading: context.reading }, unit),
         requestTimeoutMs,
         () => {
           unit.abandoned = true;
-          return storeUnavailable(new Error(`${path} took longer than ${requestTimeoutMs} ms`));
+          return storeUnavailable(new Error(`${call.name} took longer than ${requestTimeoutMs} ms`));
         },
       );
       report(response.status, response.status < 400 ? undefined : await errorCodeOf(response));
       if (response.status >= 500)
-        log.error({ requestId: facts.requestId, cause: unit.seen.internalError }, "request failed");
+        log.error({ requestId: context.requestId, cause: unit.seen.internalError }, "request failed");
       return response;
     } catch (error) {
       if (error instanceof AppError) report(error.status, error.code);
@@ -70,35 +50,35 @@ export function createAuthCall({ handle, log }: AuthCallDeps): CallAuth {
   };
 }
 
-/** Builds the route of everything that BetterAuth answers. `path` stands below `/api/auth`. */
-export function createAuthRoute(call: CallAuth, readSession: ReadSession): AuthRoute {
-  return async (request, path, facts) => {
-    const method = authRoutes.get(path);
-    if (method === undefined) throw notFound();
-    if (path === "/get-session" && !request.url.includes("?")) {
-      const body = await readSession(request.headers.get("cookie"));
-      if (body !== null) return sessionResponse(body);
+/** Builds the handler of a route that BetterAuth answers; get-session without it where it would only read. */
+export function createAuthHandler(call: CallAuth, readSession: ReadSession) {
+  return async (name: AuthRouteName, context: RequestContext): Promise<Response> => {
+    const { request, url } = context;
+    const search = url?.search ?? "";
+    let { reading } = context;
+    if (name === "getSession" && !request.url.includes("?")) {
+      reading ??= await readSession(request.headers.get("cookie"));
+      if (typeof reading === "string") return sessionResponse(reading);
     }
-    const body = method === "POST" ? await readBody(request) : undefined;
-    const url = new URL(request.url);
-    requireUniqueParameters(url);
-    return call({ path, search: url.search, headers: request.headers, body }, facts);
+    const body = routes[name].methods === "POST" ? await readBody(request) : undefined;
+    return call({ name, search, headers: request.headers, body }, { ...context, reading });
   };
 }
 
 /** Upstream's answer to get-session, with its headers in its order. */
-export function sessionResponse(body: string): Response {
+function sessionResponse(body: string): Response {
   return new Response(body, {
     headers: { "Cache-Control": "no-store", Pragma: "no-cache", "Content-Type": "application/json" },
   });
 }
 
-/** @throws AppError 400 when a parameter stands twice in the query. */
-export function requireUniqueParameters(url: URL): void {
-  const names = [...url.searchParams.keys()];
-  if (new Set(names).size < names.length) {
-    throw new AppError(400, "REPEATED_PARAMETER", "A parameter is given twice.");
-  }
+/** The founding plan's `/api/auth/session`: get-session's answer, but for a visitor without a session an object. */
+export async function sessionOrNobody(response: Response): Promise<Response> {
+  if (response.status !== 200) return response;
+  const text = await response.text();
+  const headers = new Headers(response.headers);
+  headers.set("content-type", "application/json");
+  return new Response(text === "null" ? '{"user":null,"session":null}' : text, { status: 200, headers });
 }
 
 async function errorCodeOf(response: Response): Promise<string | undefined> {
@@ -108,4 +88,35 @@ async function errorCodeOf(response: Response): Promise<string | undefined> {
     .catch(() => undefined);
   const code = (body as { code?: unknown } | null | undefined)?.code;
   return typeof code === "string" ? code : undefined;
+}
+
+/** Writes one line an auth action: who, from where, with what outcome, and never a credential. */
+export function logEvent(
+  log: Log,
+  name: AuthRouteName,
+  { seen }: Pick<Unit, "seen">,
+  { requestId, clientAddress }: Pick<RequestContext, "requestId" | "clientAddress">,
+  status: number,
+  code?: string,
+): void {
+  const { event }: Route = routes[name];
+  if (event === undefined) return;
+  const { userId, sessionId, reason } = seen;
+  log.info(
+    {
+      event,
+      outcome: status < 400 ? "success" : "failure",
+      ...(status < 400 ? {} : { reason: reason ?? code ?? String(status) }),
+      requestId,
+      clientAddress,
+      ...(userId === undefined ? {} : { userId }),
+      ...(sessionId === undefined ? {} : { session: hashedSessionId(sessionId) }),
+    },
+    event.replaceAll("_", " "),
+  );
+}
+
+/** A session's id as the log shows it: enough to follow one session, not enough to name it elsewhere. */
+export function hashedSessionId(id: string): string {
+  return new Bun.CryptoHasher("sha256").update(id).digest("hex").slice(0, 16);
 }

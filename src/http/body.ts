@@ -14,22 +14,18 @@ export async function readBody(request: Request): Promise<Body> {
   const bytes = await withDeadline(
     readBytes(request),
     bodyTimeoutMs,
-    () => new AppError(408, "REQUEST_TIMEOUT", "The request's body did not arrive in time."),
+    () => new AppError("REQUEST_TIMEOUT", "The request's body did not arrive in time."),
   );
   if (bytes.byteLength === 0) return {};
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   const text = decode(bytes);
   if (type === "application/json" || type.endsWith("+json")) return parseJson(text);
   if (type === "application/x-www-form-urlencoded") return parseForm(text);
-  throw new AppError(
-    415,
-    "UNSUPPORTED_MEDIA_TYPE",
-    "Send application/json or application/x-www-form-urlencoded.",
-  );
+  throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send application/json or application/x-www-form-urlencoded.");
 }
 
 async function readBytes(request: Request): Promise<Uint8Array> {
-  const tooLarge = () => new AppError(413, "PAYLOAD_TOO_LARGE", `A body has at most ${bodyMaxBytes} bytes.`);
+  const tooLarge = () => new AppError("PAYLOAD_TOO_LARGE", `A body has at most ${bodyMaxBytes} bytes.`);
   if (Number(request.headers.get("content-length") ?? 0) > bodyMaxBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -45,7 +41,7 @@ function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new AppError(400, "INVALID_BODY", "The body is not valid UTF-8.", { cause });
+    throw new AppError("INVALID_BODY", "The body is not valid UTF-8.", { cause });
   }
 }
 
@@ -54,10 +50,10 @@ function parseJson(text: string): Body {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new AppError(400, "INVALID_BODY", "Invalid JSON in request body", { cause });
+    throw new AppError("INVALID_BODY", "Invalid JSON in request body", { cause });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new AppError(400, "INVALID_BODY", "The body must be a JSON object.");
+    throw new AppError("INVALID_BODY", "The body must be a JSON object.");
   }
   return withoutPrototypeKeys(value as Body);
 }
@@ -65,7 +61,7 @@ function parseJson(text: string): Body {
 function parseForm(text: string): Body {
   const fields: Body = {};
   for (const [name, value] of new URLSearchParams(text)) {
-    if (Object.hasOwn(fields, name)) throw new AppError(400, "REPEATED_PARAMETER", "A field is given twice.");
+    if (Object.hasOwn(fields, name)) throw new AppError("REPEATED_PARAMETER", "A field is given twice.");
     fields[name] = value;
   }
   return withoutPrototypeKeys(fields);

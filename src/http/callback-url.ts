@@ -1,4 +1,5 @@
-import { canonicalPath } from "./routes.ts";
+import type { Config } from "../config/config.ts";
+import { withoutTrailingSlash } from "../routes.ts";
 
 export interface CallbackRules {
   /** An absolute URL on a listed origin. */
@@ -8,13 +9,21 @@ export interface CallbackRules {
   readonly ownOrigin: string;
 }
 
+export function createCallbackRules(config: Config): CallbackRules {
+  return {
+    defaultRedirectUrl: config.defaultRedirectUrl,
+    allowedOrigins: new Set(config.trustedOrigins),
+    ownOrigin: config.baseUrl,
+  };
+}
+
 /** Longer addresses would not fit into the header buffers of common proxies. */
 const maxLength = 4_096;
 /** Would come back to where the visitor already is. */
 const dropped: ReadonlySet<string> = new Set(["/signin", "/signup", "/signout"]);
 const own: ReadonlySet<string> = new Set(["/account", ...dropped]);
 
-/** Where a page leads: to `value` where that may be, else to the default redirect. Fit for `Location`. CONTRACT 2.5. */
+/** Where a page leads: to `value` where that may be, else to the default redirect. Fit for `Location`. docs/contract.md. */
 export function resolveCallback(value: string | null | undefined, rules: CallbackRules): string {
   return (
     checkCallback(value, rules) ??
@@ -33,7 +42,7 @@ export function checkCallback(value: string | null | undefined, rules: CallbackR
   const url = parse(value, rules);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return null;
   if (url.username !== "" || url.password !== "" || !rules.allowedOrigins.has(url.origin)) return null;
-  if (url.origin === rules.ownOrigin && dropped.has(canonicalPath(url.pathname))) return null;
+  if (url.origin === rules.ownOrigin && dropped.has(withoutTrailingSlash(url.pathname))) return null;
   return url.href.length > maxLength ? null : url.href;
 }
 
@@ -42,7 +51,7 @@ function parse(value: string, { defaultRedirectUrl, ownOrigin }: CallbackRules):
   const { origin } = new URL(defaultRedirectUrl);
   if (!URL.canParse(value, origin)) return null;
   const url = new URL(value, origin);
-  const isOwn = url.origin === origin && own.has(canonicalPath(url.pathname));
+  const isOwn = url.origin === origin && own.has(withoutTrailingSlash(url.pathname));
   return isOwn ? new URL(url.pathname + url.search + url.hash, ownOrigin) : url;
 }
 

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 /** What an error says to the client; anything that is not an AppError is a 500 that names nothing. */
 export function publicError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  return new AppError(500, "INTERNAL_SERVER_ERROR", "Something went wrong.", { cause: error });
+  return new AppError("INTERNAL_SERVER_ERROR", "Something went wrong.", { cause: error });
 }
 
 /** The one shape of every error answer: `{code,message}`. */
@@ -15,11 +15,11 @@ export function errorResponse(error: AppError): Response {
 }
 
 export function notFound(): AppError {
-  return new AppError(404, "NOT_FOUND", "There is nothing at this address.");
+  return new AppError("NOT_FOUND", "There is nothing at this address.");
 }
 
-export function methodNotAllowed(allowed: string): AppError {
-  return new AppError(405, "METHOD_NOT_ALLOWED", "This address does not take that method.", {
-    headers: { Allow: allowed },
+export function methodNotAllowed(allowed: readonly string[]): AppError {
+  return new AppError("METHOD_NOT_ALLOWED", "This address does not take that method.", {
+    headers: { Allow: allowed.join(", ") },
   });
 }

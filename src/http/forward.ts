@@ -1,26 +1,13 @@
-import type { Config } from "../config/load.ts";
-import type { RequestFacts } from "./auth.ts";
 import { type CallbackRules, checkCallback } from "./callback-url.ts";
-import { isHost } from "./host.ts";
+import { isHost, type RequestContext } from "./request.ts";
 import { type AnswerVerify, verifyVary } from "./verify.ts";
-
-/** Answers one request for `/api/auth/forward`. */
-export type AnswerForward = (request: Request, facts: RequestFacts) => Promise<Response>;
 
 /**
  * Builds `/api/auth/forward` for Traefik's ForwardAuth and Caddy's forward_auth: verify's answer, but for a person who
- * opens a page without a session the way to the sign-in page and back. CONTRACT 2.5.
+ * opens a page without a session the way to the sign-in page and back. docs/contract.md, Forward.
  */
-export function createForwardAnswer(
-  answerVerify: AnswerVerify,
-  { baseUrl, defaultRedirectUrl, trustedOrigins }: Config,
-): AnswerForward {
-  const rules: CallbackRules = {
-    defaultRedirectUrl,
-    allowedOrigins: new Set(trustedOrigins),
-    ownOrigin: baseUrl,
-  };
-  return async (request, { requestId, fromProxy }) => {
+export function createForwardAnswer(answerVerify: AnswerVerify, rules: CallbackRules) {
+  return async ({ request, requestId, fromProxy }: RequestContext): Promise<Response> => {
     const answer = await answerVerify(request, requestId);
     if (answer.status !== 401 || !fromProxy || !isNavigation(request)) return answer;
     const original = originalUrl(request.headers);
@@ -29,7 +16,7 @@ export function createForwardAnswer(
     return new Response(null, {
       status: 302,
       headers: {
-        Location: `${baseUrl}/signin?callbackUrl=${encodeURIComponent(checked)}`,
+        Location: `${rules.ownOrigin}/signin?callbackUrl=${encodeURIComponent(checked)}`,
         "Cache-Control": "no-store",
         Vary: verifyVary,
       },

@@ -1,13 +1,13 @@
 import { withDeadline } from "../deadline.ts";
 import { storeUnavailable } from "../database/store-error.ts";
-import { AppError } from "../errors.ts";
 import { type AccountForm, AccountPage } from "./views/account-page.tsx";
 import type { FormError } from "./views/form.tsx";
 import type { ListedSession } from "./views/session-list.tsx";
 import { explainRefusal, type FormNames, noticeText } from "./messages.ts";
-import { missingFields, type PageDeps, withCookies } from "./entry.tsx";
-import { refusalOf } from "./refusal.tsx";
-import type { Visit } from "./page-request.ts";
+import type { AuthRouteName } from "../routes.ts";
+import { withCookies } from "./answer.tsx";
+import { missingFields, type PageDeps } from "./entry.tsx";
+import type { PageRequest } from "./page-request.ts";
 
 interface Refused {
   readonly form: AccountForm;
@@ -19,7 +19,7 @@ interface Refused {
 /** What a form of the account page asks for. */
 interface Action {
   readonly form: AccountForm;
-  readonly path: string;
+  readonly route: AuthRouteName;
   readonly body: Record<string, unknown>;
   readonly names?: FormNames;
   /** What the next page says. */
@@ -31,63 +31,63 @@ interface Action {
 /** The account page and its forms. */
 export function createAccountPages(deps: PageDeps) {
   return {
-    show: (visit: Visit) => accountPage(deps, visit),
+    show: (page: PageRequest) => accountPage(deps, page),
     toAccount: async () => deps.answers.redirect(`${deps.config.baseUrl}/account`),
-    rename: (visit: Visit) => rename(deps, visit),
-    changePassword: (visit: Visit) => changePassword(deps, visit),
-    revoke: (visit: Visit) =>
-      act(deps, visit, {
+    rename: (page: PageRequest) => rename(deps, page),
+    changePassword: (page: PageRequest) => changePassword(deps, page),
+    revoke: (page: PageRequest) =>
+      act(deps, page, {
         form: "sessions",
-        path: "/revoke-session",
-        body: { token: visit.fields["id"] ?? "" },
+        route: "revokeSession",
+        body: { token: page.fields["id"] ?? "" },
         notice: "session",
       }),
-    revokeOthers: (visit: Visit) =>
-      act(deps, visit, { form: "sessions", path: "/revoke-other-sessions", body: {}, notice: "sessions" }),
-    remove: (visit: Visit) => remove(deps, visit),
+    revokeOthers: (page: PageRequest) =>
+      act(deps, page, { form: "sessions", route: "revokeOtherSessions", body: {}, notice: "sessions" }),
+    remove: (page: PageRequest) => remove(deps, page),
   };
 }
 
-async function rename(deps: PageDeps, visit: Visit): Promise<Response> {
-  const name = (visit.fields["name"] ?? "").trim();
+async function rename(deps: PageDeps, page: PageRequest): Promise<Response> {
+  const name = (page.fields["name"] ?? "").trim();
   const missing = missingFields({ name: name === "" && "Enter your name." });
-  if (missing !== null) return refuse(deps, visit, "profile", missing);
-  return act(deps, visit, { form: "profile", path: "/update-user", body: { name }, notice: "name" });
+  if (missing !== null) return refuse(deps, page, "profile", missing);
+  return act(deps, page, { form: "profile", route: "updateUser", body: { name }, notice: "name" });
 }
 
-async function changePassword(deps: PageDeps, visit: Visit): Promise<Response> {
-  const { currentPassword = "", newPassword = "", revokeOtherSessions } = visit.fields;
+async function changePassword(deps: PageDeps, page: PageRequest): Promise<Response> {
+  const { currentPassword = "", newPassword = "", revokeOtherSessions } = page.fields;
   const missing = missingFields({
     currentPassword: currentPassword === "" && "Enter your current password.",
     newPassword: newPassword === "" && "Choose a new password.",
   });
-  if (missing !== null) return refuse(deps, visit, "password", missing);
+  if (missing !== null) return refuse(deps, page, "password", missing);
   const everywhere = revokeOtherSessions === "true";
-  return act(deps, visit, {
+  return act(deps, page, {
     form: "password",
-    path: "/change-password",
+    route: "changePassword",
     body: { currentPassword, newPassword, revokeOtherSessions: everywhere },
     names: { password: "currentPassword", newPassword: "newPassword" },
     notice: everywhere ? "password-everywhere" : "password",
   });
 }
 
-async function remove(deps: PageDeps, visit: Visit): Promise<Response> {
-  const { password = "" } = visit.fields;
+async function remove(deps: PageDeps, page: PageRequest): Promise<Response> {
+  const { password = "" } = page.fields;
   const missing = missingFields({ password: password === "" && "Enter your password." });
-  if (missing !== null) return refuse(deps, visit, "delete", missing);
-  return act(deps, visit, {
+  if (missing !== null) return refuse(deps, page, "delete", missing);
+  return act(deps, page, {
     form: "delete",
-    path: "/delete-user",
+    route: "deleteUser",
     body: { password },
     notice: "account-deleted",
     location: "/signin",
   });
 }
 
-async function act(deps: PageDeps, visit: Visit, action: Action): Promise<Response> {
+async function act(deps: PageDeps, page: PageRequest, action: Action): Promise<Response> {
   const { answers, calls, config } = deps;
-  const outcome = await calls.submit(visit, action.path, action.body);
+  const outcome = await calls.submit(page, action.route, action.body);
   if (outcome.ok) {
     return answers.redirect(config.baseUrl + (action.location ?? "/account"), [
       ...outcome.cookies,
@@ -96,9 +96,9 @@ async function act(deps: PageDeps, visit: Visit, action: Action): Promise<Respon
   }
   const { refusal } = outcome;
   // The page cannot be shown without the store either.
-  if (refusal.status >= 500) throw refusal;
-  const error = explainRefusal(refusalOf(refusal), action.names ?? {});
-  return accountPage(deps, visit, {
+  if (refusal.status >= 500) return answers.error(refusal, page.context);
+  const error = explainRefusal(refusal, action.names ?? {});
+  return accountPage(deps, page, {
     form: action.form,
     status: refusal.status,
     error,
@@ -106,19 +106,19 @@ async function act(deps: PageDeps, visit: Visit, action: Action): Promise<Respon
   });
 }
 
-const refuse = (deps: PageDeps, visit: Visit, form: AccountForm, error: FormError) =>
-  accountPage(deps, visit, { form, status: 400, error, headers: {} });
+const refuse = (deps: PageDeps, page: PageRequest, form: AccountForm, error: FormError) =>
+  accountPage(deps, page, { form, status: 400, error, headers: {} });
 
-async function accountPage(deps: PageDeps, visit: Visit, refused?: Refused): Promise<Response> {
+async function accountPage(deps: PageDeps, page: PageRequest, refused?: Refused): Promise<Response> {
   const { answers, calls, config, now } = deps;
   const [{ who, cookies }, sessions] = await withDeadline(
-    Promise.all([calls.signedIn(visit), listSessions(deps, visit)]),
-    visit.remainingMs(),
+    Promise.all([calls.signedIn(page), listSessions(deps, page)]),
+    page.remainingMs(),
     () => storeUnavailable(new Error("the account page was not ready in time")),
   );
   if (who === null) return answers.redirect(`${config.baseUrl}/signin${ownCallback(deps)}`, cookies);
-  const notice = refused === undefined ? answers.takeNotice(visit.headers) : null;
-  const page = answers.page(
+  const notice = refused === undefined ? answers.takeNotice(page.context.request.headers) : null;
+  const response = answers.page(
     refused?.status ?? 200,
     <AccountPage
       site={answers.site}
@@ -128,23 +128,18 @@ async function accountPage(deps: PageDeps, visit: Visit, refused?: Refused): Pro
       now={now()}
       notice={noticeText(notice?.name)}
       {...(refused === undefined ? {} : { refused })}
-      name={refused?.form === "profile" ? (visit.fields["name"] ?? "") : who.user.name}
-      revokeOthers={refused?.form !== "password" || visit.fields["revokeOtherSessions"] === "true"}
+      name={refused?.form === "profile" ? (page.fields["name"] ?? "") : who.user.name}
+      revokeOthers={refused?.form !== "password" || page.fields["revokeOtherSessions"] === "true"}
     />,
     refused?.headers ?? {},
   );
-  return withCookies(page, notice === null ? cookies : [...cookies, notice.cookie]);
+  return withCookies(response, notice === null ? cookies : [...cookies, notice.cookie]);
 }
 
 /** None for somebody who is not signed in. */
-async function listSessions({ calls }: PageDeps, visit: Visit): Promise<readonly ListedSession[]> {
-  if (!visit.headers.has("cookie")) return [];
-  try {
-    return (await calls.read(visit, "/list-sessions")) as ListedSession[];
-  } catch (error) {
-    if (error instanceof AppError && error.status === 401) return [];
-    throw error;
-  }
+async function listSessions({ calls }: PageDeps, page: PageRequest): Promise<readonly ListedSession[]> {
+  if (!page.context.request.headers.has("cookie")) return [];
+  return ((await calls.read(page, "listSessions")) ?? []) as ListedSession[];
 }
 
 function ownCallback({ config }: PageDeps): string {

@@ -1,7 +1,10 @@
 import { AppError } from "../errors.ts";
-import type { ReadSession } from "../session/get-session.ts";
 import type { CallAuth } from "../http/auth.ts";
-import type { Visit } from "./page-request.ts";
+import type { Log } from "../log.ts";
+import type { AuthRouteName } from "../routes.ts";
+import type { ReadSession } from "../session/get-session.ts";
+import type { Refusal } from "./messages.ts";
+import type { PageRequest } from "./page-request.ts";
 
 export interface PageUser {
   readonly name: string;
@@ -16,61 +19,67 @@ export interface SignedIn {
 /** What a form's call came to. */
 export type Outcome =
   | { readonly ok: true; readonly cookies: readonly string[] }
-  | { readonly ok: false; readonly refusal: AppError };
+  | { readonly ok: false; readonly refusal: Refusal };
 
 /** What the pages ask BetterAuth, by the way the API takes. */
 export interface PageCalls {
   /** The visitor's session, slid on if it is due, and the cookies that say so. @throws AppError 503. */
-  signedIn(visit: Visit): Promise<{ readonly who: SignedIn | null; readonly cookies: readonly string[] }>;
-  /** A route that reads. @throws AppError. */
-  read(visit: Visit, path: string): Promise<unknown>;
-  /** A route that a form stands for. Refusals are returned; what is no AppError is thrown. */
-  submit(visit: Visit, path: string, body: Record<string, unknown>): Promise<Outcome>;
+  signedIn(
+    page: PageRequest,
+  ): Promise<{ readonly who: SignedIn | null; readonly cookies: readonly string[] }>;
+  /** A route that reads; null for somebody who is not signed in. @throws AppError. */
+  read(page: PageRequest, name: AuthRouteName): Promise<unknown>;
+  /** A route that a form stands for. Refusals and outages are returned. */
+  submit(page: PageRequest, name: AuthRouteName, body: Record<string, unknown>): Promise<Outcome>;
 }
 
-/** @param onFailure gets every refusal that is the server's fault. */
-export function createPageCalls(
-  call: CallAuth,
-  readSession: ReadSession,
-  onFailure: (error: AppError, visit: Visit) => void,
-): PageCalls {
-  const ask = (visit: Visit, path: string, body?: Record<string, unknown>) =>
-    call({ path, search: "", headers: visit.headers, body }, visit.facts);
+export function createPageCalls(call: CallAuth, readSession: ReadSession, log: Log): PageCalls {
+  const ask = ({ context }: PageRequest, name: AuthRouteName, body?: Record<string, unknown>) =>
+    call({ name, search: "", headers: context.request.headers, body }, context);
+  const read = async (page: PageRequest, name: AuthRouteName) => {
+    const response = await ask(page, name);
+    if (response.status >= 400 && response.status !== 401)
+      throw new AppError("INTERNAL_SERVER_ERROR", `${name} answered ${response.status}.`);
+    const found: unknown = response.ok ? await response.json() : null;
+    return { found, cookies: response.headers.getSetCookie() };
+  };
   return {
-    async signedIn(visit) {
-      const cookie = visit.headers.get("cookie");
+    async signedIn(page) {
+      const cookie = page.context.request.headers.get("cookie");
       if (cookie === null) return { who: null, cookies: [] };
-      const known = await readSession(cookie);
-      if (known !== null) return { who: whoOf(JSON.parse(known)), cookies: [] };
-      const response = await accepted(await ask(visit, "/get-session"));
-      return { who: whoOf(await response.json()), cookies: response.headers.getSetCookie() };
+      const reading = await readSession(cookie);
+      if (typeof reading === "string") return { who: whoOf(JSON.parse(reading)), cookies: [] };
+      const { found, cookies } = await read({ ...page, context: { ...page.context, reading } }, "getSession");
+      return { who: whoOf(found), cookies };
     },
-    read: async (visit, path) => (await accepted(await ask(visit, path))).json(),
-    async submit(visit, path, body) {
+    read: async (page, name) => (await read(page, name)).found,
+    async submit(page, name, body) {
       try {
-        const response = await accepted(await ask(visit, path, body));
-        return { ok: true, cookies: response.headers.getSetCookie() };
+        const response = await ask(page, name, body);
+        if (response.status < 400) return { ok: true, cookies: response.headers.getSetCookie() };
+        return { ok: false, refusal: await refusalIn(response) };
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        if (error.status >= 500) onFailure(error, visit);
+        const { requestId } = page.context;
+        if (error.status >= 500)
+          log.error({ requestId, code: error.code, cause: error.cause }, "request failed");
         return { ok: false, refusal: error };
       }
     },
   };
 }
 
-/** The answer, unless it is an error. */
-async function accepted(response: Response): Promise<Response> {
-  if (response.status < 400) return response;
+/** BetterAuth's refusal; its `Retry-After` is the one header that a page passes on. */
+async function refusalIn(response: Response): Promise<Refusal> {
   const body: unknown = await response.json().catch(() => null);
   const { code, message } = (body ?? {}) as { code?: unknown; message?: unknown };
   const retryAfter = response.headers.get("retry-after");
-  throw new AppError(
-    response.status,
-    typeof code === "string" ? code : "REFUSED",
-    typeof message === "string" ? message : "",
-    retryAfter === null ? {} : { headers: { "Retry-After": retryAfter } },
-  );
+  return {
+    status: response.status,
+    code: typeof code === "string" ? code : "REFUSED",
+    message: typeof message === "string" ? message : "",
+    headers: retryAfter === null ? {} : { "Retry-After": retryAfter },
+  };
 }
 
 function whoOf(body: unknown): SignedIn | null {

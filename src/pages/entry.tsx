@@ -1,15 +1,13 @@
-import type { Config } from "../config/load.ts";
-import type { AppError } from "../errors.ts";
+import type { Config } from "../config/config.ts";
 import { type FormError, noError } from "./views/form.tsx";
 import { SignInPage, SignedInPage } from "./views/sign-in-page.tsx";
 import { SignOutPage } from "./views/sign-out-page.tsx";
 import { SignUpClosedPage, SignUpPage } from "./views/sign-up-page.tsx";
-import { explainRefusal, noticeText } from "./messages.ts";
+import { explainRefusal, noticeText, type Refusal } from "./messages.ts";
 import { cookieReaches } from "../http/callback-url.ts";
-import type { PageAnswers } from "./answer.ts";
-import { refusalOf } from "./refusal.tsx";
+import { type PageAnswers, withCookies } from "./answer.tsx";
 import type { PageCalls, PageUser } from "./calls.ts";
-import type { Visit } from "./page-request.ts";
+import type { PageRequest } from "./page-request.ts";
 
 export interface PageDeps {
   readonly config: Config;
@@ -19,26 +17,26 @@ export interface PageDeps {
   readonly now: () => number;
 }
 
-export type PageHandler = (visit: Visit) => Promise<Response>;
+export type PageHandler = (page: PageRequest) => Promise<Response>;
 
 /** The pages around a session's beginning and end. */
 export function createEntryPages(deps: PageDeps) {
   return {
-    root: async (visit: Visit) => {
-      const { who, cookies } = await deps.calls.signedIn(visit);
-      const path = who === null ? `/signin${visit.destination.search}` : "/account";
+    root: async (page: PageRequest) => {
+      const { who, cookies } = await deps.calls.signedIn(page);
+      const path = who === null ? `/signin${page.destination.search}` : "/account";
       return deps.answers.redirect(deps.config.baseUrl + path, cookies);
     },
-    showSignIn: (visit: Visit) => unlessSignedIn(deps, visit, () => signInPage(deps, visit, 200, noError)),
-    showSignUp: (visit: Visit) => unlessSignedIn(deps, visit, () => signUpPage(deps, visit, 200, noError)),
-    signIn: (visit: Visit) => signIn(deps, visit),
-    signUp: (visit: Visit) => signUp(deps, visit),
-    showSignOut: async (visit: Visit) => {
-      const { who, cookies } = await deps.calls.signedIn(visit);
-      if (who === null) return deps.answers.redirect(visit.destination.url, cookies);
-      return withCookies(signOutPage(deps, visit, 200, noError, who.user), cookies);
+    showSignIn: (page: PageRequest) => unlessSignedIn(deps, page, () => signInPage(deps, page, 200, noError)),
+    showSignUp: (page: PageRequest) => unlessSignedIn(deps, page, () => signUpPage(deps, page, 200, noError)),
+    signIn: (page: PageRequest) => signIn(deps, page),
+    signUp: (page: PageRequest) => signUp(deps, page),
+    showSignOut: async (page: PageRequest) => {
+      const { who, cookies } = await deps.calls.signedIn(page);
+      if (who === null) return deps.answers.redirect(page.destination.url, cookies);
+      return withCookies(signOutPage(deps, page, 200, noError, who.user), cookies);
     },
-    signOut: (visit: Visit) => signOut(deps, visit),
+    signOut: (page: PageRequest) => signOut(deps, page),
   };
 }
 
@@ -46,10 +44,10 @@ export function createEntryPages(deps: PageDeps) {
  * Sends somebody signed in on at once where the session's cookie gets to; elsewhere a page says who is signed in, or an
  * application that never sees the cookie would send its visitor back for ever.
  */
-async function unlessSignedIn(deps: PageDeps, visit: Visit, form: () => Response): Promise<Response> {
-  const { who, cookies } = await deps.calls.signedIn(visit);
+async function unlessSignedIn(deps: PageDeps, page: PageRequest, form: () => Response): Promise<Response> {
+  const { who, cookies } = await deps.calls.signedIn(page);
   if (who === null) return withCookies(form(), cookies);
-  const { destination } = visit;
+  const { destination } = page;
   if (cookieReaches(destination.url, deps.config)) return deps.answers.redirect(destination.url, cookies);
   const { site } = deps.answers;
   return withCookies(
@@ -58,32 +56,38 @@ async function unlessSignedIn(deps: PageDeps, visit: Visit, form: () => Response
   );
 }
 
-async function signIn(deps: PageDeps, visit: Visit): Promise<Response> {
-  const { email = "", password = "", rememberMe } = visit.fields;
+async function signIn(deps: PageDeps, page: PageRequest): Promise<Response> {
+  const { email = "", password = "", rememberMe } = page.fields;
   const missing = missingFields({
     email: email.trim() === "" && "Enter your email address.",
     password: password === "" && "Enter your password.",
   });
-  if (missing !== null) return signInPage(deps, visit, 400, missing);
-  const outcome = await deps.calls.submit(visit, "/sign-in/email", {
+  if (missing !== null) return signInPage(deps, page, 400, missing);
+  const outcome = await deps.calls.submit(page, "signIn", {
     email,
     password,
     rememberMe: rememberMe === "true",
   });
-  if (outcome.ok) return deps.answers.redirect(visit.destination.url, outcome.cookies);
+  if (outcome.ok) return deps.answers.redirect(page.destination.url, outcome.cookies);
   const { refusal } = outcome;
-  return signInPage(deps, visit, refusal.status, explainRefusal(refusalOf(refusal), {}), refusal.headers);
+  return signInPage(deps, page, refusal.status, explainRefusal(refusal, {}), refusal.headers);
 }
 
-function signInPage(deps: PageDeps, visit: Visit, status: number, error: FormError, headers = {}): Response {
+function signInPage(
+  deps: PageDeps,
+  page: PageRequest,
+  status: number,
+  error: FormError,
+  headers = {},
+): Response {
   const { site } = deps.answers;
-  const { email = "", rememberMe } = visit.fields;
-  const notice = deps.answers.takeNotice(visit.headers);
-  const page = deps.answers.page(
+  const { email = "", rememberMe } = page.fields;
+  const notice = deps.answers.takeNotice(page.context.request.headers);
+  const response = deps.answers.page(
     status,
     <SignInPage
       site={site}
-      destination={visit.destination}
+      destination={page.destination}
       notice={status === 200 ? noticeText(notice?.name) : undefined}
       error={error}
       email={email}
@@ -91,36 +95,36 @@ function signInPage(deps: PageDeps, visit: Visit, status: number, error: FormErr
     />,
     headers,
   );
-  return withCookies(page, notice === null ? [] : [notice.cookie]);
+  return withCookies(response, notice === null ? [] : [notice.cookie]);
 }
 
-async function signUp(deps: PageDeps, visit: Visit): Promise<Response> {
-  const { name = "", email = "", password = "" } = visit.fields;
+async function signUp(deps: PageDeps, page: PageRequest): Promise<Response> {
+  const { name = "", email = "", password = "" } = page.fields;
   const missing = missingFields({
     name: name.trim() === "" && "Enter your name.",
     email: email.trim() === "" && "Enter your email address.",
     password: password === "" && "Choose a password.",
   });
-  if (missing !== null) return signUpPage(deps, visit, 400, missing);
-  const outcome = await deps.calls.submit(visit, "/sign-up/email", { name: name.trim(), email, password });
-  if (outcome.ok) return deps.answers.redirect(visit.destination.url, outcome.cookies);
+  if (missing !== null) return signUpPage(deps, page, 400, missing);
+  const outcome = await deps.calls.submit(page, "signUp", { name: name.trim(), email, password });
+  if (outcome.ok) return deps.answers.redirect(page.destination.url, outcome.cookies);
   const { refusal } = outcome;
-  const error = explainRefusal(refusalOf(refusal), {});
-  return signUpPage(deps, visit, refusal.status, error, refusal);
+  const error = explainRefusal(refusal, {});
+  return signUpPage(deps, page, refusal.status, error, refusal);
 }
 
 function signUpPage(
   deps: PageDeps,
-  visit: Visit,
+  page: PageRequest,
   status: number,
   error: FormError,
-  refusal?: AppError,
+  refusal?: Refusal,
 ): Response {
   const { site } = deps.answers;
-  const { destination } = visit;
+  const { destination } = page;
   if (site.signUp === "closed")
     return deps.answers.page(403, <SignUpClosedPage site={site} destination={destination} />);
-  const { name = "", email = "" } = visit.fields;
+  const { name = "", email = "" } = page.fields;
   const emailTaken = refusal?.code.startsWith("USER_ALREADY_EXISTS") === true;
   return deps.answers.page(
     status,
@@ -136,15 +140,15 @@ function signUpPage(
   );
 }
 
-async function signOut(deps: PageDeps, visit: Visit): Promise<Response> {
-  const outcome = await deps.calls.submit(visit, "/sign-out", {});
+async function signOut(deps: PageDeps, page: PageRequest): Promise<Response> {
+  const outcome = await deps.calls.submit(page, "signOut", {});
   if (!outcome.ok) {
     const { refusal } = outcome;
     const error = { fields: {}, form: "You are still signed in: accounts cannot be reached at the moment." };
-    return signOutPage(deps, visit, refusal.status, error, null, refusal.headers);
+    return signOutPage(deps, page, refusal.status, error, null, refusal.headers);
   }
-  if (visit.fields["next"] !== "signin") return deps.answers.redirect(visit.destination.url, outcome.cookies);
-  return deps.answers.redirect(`${deps.config.baseUrl}/signin${visit.destination.search}`, [
+  if (page.fields["next"] !== "signin") return deps.answers.redirect(page.destination.url, outcome.cookies);
+  return deps.answers.redirect(`${deps.config.baseUrl}/signin${page.destination.search}`, [
     ...outcome.cookies,
     deps.answers.notice("signed-out"),
   ]);
@@ -152,7 +156,7 @@ async function signOut(deps: PageDeps, visit: Visit): Promise<Response> {
 
 function signOutPage(
   deps: PageDeps,
-  visit: Visit,
+  page: PageRequest,
   status: number,
   error: FormError,
   user: PageUser | null,
@@ -163,10 +167,10 @@ function signOutPage(
     status,
     <SignOutPage
       site={site}
-      destination={visit.destination}
+      destination={page.destination}
       error={error}
       user={user}
-      toSignIn={visit.fields["next"] === "signin"}
+      toSignIn={page.fields["next"] === "signin"}
     />,
     headers,
   );
@@ -178,9 +182,4 @@ export function missingFields(checks: Readonly<Record<string, string | false>>):
     Object.entries(checks).filter((entry): entry is [string, string] => entry[1] !== false),
   );
   return Object.keys(fields).length === 0 ? null : { fields };
-}
-
-export function withCookies(response: Response, cookies: readonly string[]): Response {
-  for (const cookie of cookies) response.headers.append("Set-Cookie", cookie);
-  return response;
 }

@@ -5,8 +5,13 @@ export interface Refusal {
   readonly status: number;
   readonly code: string;
   readonly message: string;
-  /** The answer's `Retry-After`. */
-  readonly retryAfterSeconds: number | null;
+  /** The answer's own, `Retry-After` for one. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function retryAfterSeconds({ headers }: Refusal): number | null {
+  const text = headers["Retry-After"];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : null;
 }
 
 /** The field that holds the password a visitor chose or was asked for, by form. */
@@ -19,7 +24,7 @@ export interface FormNames {
 
 /** Says a refusal in words, at the field that mends it where there is one. */
 export function explainRefusal(refusal: Refusal, names: FormNames): FormError {
-  if (refusal.status === 429) return { fields: {}, form: tooMany(refusal.retryAfterSeconds) };
+  if (refusal.status === 429) return { fields: {}, form: tooMany(retryAfterSeconds(refusal)) };
   if (refusal.status === 503) return { fields: {}, form: outOfReach };
   const newPassword = names.newPassword ?? "password";
   const password = names.password ?? "password";
@@ -63,8 +68,8 @@ function sentence(text: string): string {
 
 export const outOfReach = "Accounts cannot be reached at the moment. Wait a little, then try again.";
 
-export function tooMany(retryAfterSeconds: number | null): string {
-  return `Too many attempts. Try again ${waiting(retryAfterSeconds)}.`;
+export function tooMany(seconds: number | null): string {
+  return `Too many attempts. Try again ${waiting(seconds)}.`;
 }
 
 /** @param seconds null when it is not known. */
@@ -96,7 +101,7 @@ export function explainStatus(refusal: Refusal): { readonly title: string; reado
         explanation: "What you sent is too long. Shorten it and try again.",
       };
     case 429:
-      return { title: "Too many attempts", explanation: `Try again ${waiting(refusal.retryAfterSeconds)}.` };
+      return { title: "Too many attempts", explanation: `Try again ${waiting(retryAfterSeconds(refusal))}.` };
     case 503:
       return { title: "Back in a moment", explanation: outOfReach };
   }

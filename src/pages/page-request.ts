@@ -1,14 +1,13 @@
-import type { Config } from "../config/load.ts";
 import { AppError } from "../errors.ts";
-import type { Destination } from "./views/sign-in-page.tsx";
-import { type RequestFacts, requestTimeoutMs, requireUniqueParameters } from "../http/auth.ts";
+import { requestTimeoutMs } from "../http/auth.ts";
 import { readBody } from "../http/body.ts";
-import { checkCallback, type CallbackRules, resolveCallback } from "../http/callback-url.ts";
+import { type CallbackRules, checkCallback, resolveCallback } from "../http/callback-url.ts";
+import type { RequestContext } from "../http/request.ts";
+import type { Destination } from "./views/sign-in-page.tsx";
 
 /** A request for a page, its form read and its destination known. */
-export interface Visit {
-  readonly headers: Headers;
-  readonly facts: RequestFacts;
+export interface PageRequest {
+  readonly context: RequestContext;
   /** The form's fields; none of a GET. */
   readonly fields: Readonly<Record<string, string>>;
   readonly destination: Destination;
@@ -17,28 +16,19 @@ export interface Visit {
 }
 
 /** Reads a request for a page. @throws AppError 400, 408, 413 or 415. */
-export type ReadVisit = (request: Request, facts: RequestFacts) => Promise<Visit>;
+export type ReadPageRequest = (context: RequestContext) => Promise<PageRequest>;
 
 /** @param now the clock, in ms. */
-export function createVisitReader(config: Config, now: () => number): ReadVisit {
-  const rules: CallbackRules = {
-    defaultRedirectUrl: config.defaultRedirectUrl,
-    allowedOrigins: new Set(config.trustedOrigins),
-    ownOrigin: config.baseUrl,
-  };
-  return async (request, facts) => {
-    const url = new URL(request.url);
-    requireUniqueParameters(url);
-    const fields = request.method === "POST" ? await readForm(request) : {};
-    const inQuery = url.searchParams.get("callbackUrl");
+export function createPageRequestReader(rules: CallbackRules, now: () => number): ReadPageRequest {
+  return async (context) => {
+    const fields = context.request.method === "POST" ? await readForm(context.request) : {};
+    const inQuery = context.url?.searchParams.get("callbackUrl") ?? null;
     const inForm = fields["callbackUrl"];
-    if (inQuery !== null && inForm !== undefined) {
-      throw new AppError(400, "REPEATED_PARAMETER", "callbackUrl is given twice.");
-    }
+    if (inQuery !== null && inForm !== undefined)
+      throw new AppError("REPEATED_PARAMETER", "callbackUrl is given twice.");
     const due = now() + requestTimeoutMs;
     return {
-      headers: request.headers,
-      facts,
+      context,
       fields,
       destination: destinationOf(inForm ?? inQuery, rules),
       remainingMs: () => Math.max(0, due - now()),
@@ -60,9 +50,8 @@ function destinationOf(value: string | null, rules: CallbackRules): Destination 
 
 async function readForm(request: Request): Promise<Record<string, string>> {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-  if (type !== "" && type !== "application/x-www-form-urlencoded") {
-    throw new AppError(415, "UNSUPPORTED_MEDIA_TYPE", "Send application/x-www-form-urlencoded.");
-  }
+  if (type !== "" && type !== "application/x-www-form-urlencoded")
+    throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send application/x-www-form-urlencoded.");
   const body = await readBody(request);
   return Object.fromEntries(
     Object.entries(body).filter((entry): entry is [string, string] => typeof entry[1] === "string"),

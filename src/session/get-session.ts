@@ -17,30 +17,38 @@ export interface SessionReaderDeps {
 /** Stands in the name of every cookie of BetterAuth's. */
 const marker = "better-auth";
 
-/**
- * Answers get-session without BetterAuth where BetterAuth would only read.
- * @returns the body, or null where BetterAuth has to answer: an anonymous or ended session, a refresh that is due,
- * other cookies of BetterAuth's, a cookie in any but its canonical form.
- */
-export type ReadSession = (cookie: string | null) => string | null | Promise<string | null>;
+/** That BetterAuth has to answer: an anonymous or ended session, a refresh that is due, other cookies of BetterAuth's. */
+export interface Unanswered {
+  /** Whether the session was looked up, so that its refresh is known to be due or the session to have ended. */
+  readonly isKnown: boolean;
+}
+
+/** The body of the answer to get-session, or why there is none. */
+export type SessionReading = string | Unanswered;
+
+/** Answers get-session without BetterAuth where BetterAuth would only read; at most one look-up. */
+export type ReadSession = (cookie: string | null) => SessionReading | Promise<SessionReading>;
+
+const known: Unanswered = { isKnown: true };
+const unknown: Unanswered = { isKnown: false };
 
 /** Builds the read path of `GET /api/auth/get-session`, byte for byte upstream's answer. */
 export function createSessionReader(deps: SessionReaderDeps): ReadSession {
   const rendered = new WeakMap<SessionRow, string>();
-  const render = (row: SessionRow | null): string | null => {
-    if (row === null || needsBetterAuth(row, deps)) return null;
-    const known = rendered.get(row);
-    if (known !== undefined) return known;
+  const render = (row: SessionRow | null): SessionReading => {
+    if (row === null || needsBetterAuth(row, deps)) return known;
+    const kept = rendered.get(row);
+    if (kept !== undefined) return kept;
     const body = sessionJson(row, sessionEnd(row, deps.sessionMaxAgeSeconds));
     rendered.set(row, body);
     return body;
   };
   return (cookie) => {
     // A second cookie of BetterAuth's (dont_remember, a duplicate) changes what it does.
-    if (cookie === null || cookie.includes(marker, cookie.indexOf(marker) + 1)) return null;
+    if (cookie === null || cookie.includes(marker, cookie.indexOf(marker) + 1)) return unknown;
     const raw = plainCookie(cookie, deps.cookieName);
     const token = raw === undefined ? null : deps.readToken(raw);
-    if (token === null) return null;
+    if (token === null) return unknown;
     const found = deps.sessions.find(token);
     return found instanceof Promise ? found.then(render) : render(found);
   };

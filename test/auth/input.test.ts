@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
+import type { AuthRouteName } from "../../src/routes.ts";
 import { type Body, canonicalEmail, checkInput } from "../../src/auth/input.ts";
 import { AppError } from "../../src/errors.ts";
 import { createClient } from "../support/client.ts";
@@ -9,12 +10,12 @@ import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 setDefaultTimeout(60_000);
 
 const rules = { passwordMinLength: 8 };
-const signUp = "/sign-up/email";
+const signUp = "signUp";
 const person = { name: "Ann", email: "ann@example.com", password: "correct horse" };
 
-const codeOf = (path: string, body: Body): string => {
+const codeOf = (route: AuthRouteName, body: Body): string => {
   try {
-    checkInput(path, body, rules);
+    checkInput(route, body, rules);
     return "accepted";
   } catch (error) {
     if (error instanceof AppError && error.status === 400) return error.code;
@@ -39,39 +40,39 @@ describe("checkInput", () => {
     ["a name of 101", signUp, { name: "x".repeat(101) }, "VALIDATION_ERROR"],
     ["a name with a NUL", signUp, { name: "a\0" }, "VALIDATION_ERROR"],
     ["a name with half an emoji", signUp, { name: "a\udc00" }, "VALIDATION_ERROR"],
-    ["a name for an existing account", "/update-user", { name: "x".repeat(101) }, "VALIDATION_ERROR"],
-    ["a picture", "/update-user", { image: "https://example.com/a.png" }, "accepted"],
-    ["no picture", "/update-user", { image: null }, "accepted"],
-    ["an empty picture", "/update-user", { image: "" }, "accepted"],
-    ["a script as a picture", "/update-user", { image: "javascript:alert(1)" }, "VALIDATION_ERROR"],
-    ["a script in disguise", "/update-user", { image: " jAvA\nscript:alert(1)" }, "VALIDATION_ERROR"],
-    ["an embedded picture", "/update-user", { image: "data:image/svg+xml,<svg/>" }, "VALIDATION_ERROR"],
-    ["a relative picture", "/update-user", { image: "/a.png" }, "VALIDATION_ERROR"],
+    ["a name for an existing account", "updateUser", { name: "x".repeat(101) }, "VALIDATION_ERROR"],
+    ["a picture", "updateUser", { image: "https://example.com/a.png" }, "accepted"],
+    ["no picture", "updateUser", { image: null }, "accepted"],
+    ["an empty picture", "updateUser", { image: "" }, "accepted"],
+    ["a script as a picture", "updateUser", { image: "javascript:alert(1)" }, "VALIDATION_ERROR"],
+    ["a script in disguise", "updateUser", { image: " jAvA\nscript:alert(1)" }, "VALIDATION_ERROR"],
+    ["an embedded picture", "updateUser", { image: "data:image/svg+xml,<svg/>" }, "VALIDATION_ERROR"],
+    ["a relative picture", "updateUser", { image: "/a.png" }, "VALIDATION_ERROR"],
     [
       "an endless picture",
-      "/update-user",
+      "updateUser",
       { image: `https://e.example/${"x".repeat(2_048)}` },
       "VALIDATION_ERROR",
     ],
-    ["a new password of 7", "/change-password", { newPassword: "1234567" }, "PASSWORD_TOO_SHORT"],
-    ["a new password of 129", "/change-password", { newPassword: "x".repeat(129) }, "PASSWORD_TOO_LONG"],
+    ["a new password of 7", "changePassword", { newPassword: "1234567" }, "PASSWORD_TOO_SHORT"],
+    ["a new password of 129", "changePassword", { newPassword: "x".repeat(129) }, "PASSWORD_TOO_LONG"],
     [
       "an old password of 7",
-      "/change-password",
+      "changePassword",
       { currentPassword: "1234567", newPassword: "12345678" },
       "accepted",
     ],
-    ["any password to sign in with", "/sign-in/email", { password: "1" }, "accepted"],
-    ["a deletion with a password", "/delete-user", { password: "x" }, "accepted"],
-    ["a deletion with an empty password", "/delete-user", { password: "" }, "VALIDATION_ERROR"],
-    ["a deletion with another kind of password", "/delete-user", { password: true }, "VALIDATION_ERROR"],
-    ["a field nobody knows, with a NUL", "/sign-out", { x: "\0" }, "VALIDATION_ERROR"],
-  ] as const)("of %s", (_what, path, fields, code) => {
-    expect(codeOf(path, { ...person, ...fields })).toBe(code);
+    ["any password to sign in with", "signIn", { password: "1" }, "accepted"],
+    ["a deletion with a password", "deleteUser", { password: "x" }, "accepted"],
+    ["a deletion with an empty password", "deleteUser", { password: "" }, "VALIDATION_ERROR"],
+    ["a deletion with another kind of password", "deleteUser", { password: true }, "VALIDATION_ERROR"],
+    ["a field nobody knows, with a NUL", "signOut", { x: "\0" }, "VALIDATION_ERROR"],
+  ] as const)("of %s", (_what, route, fields, code) => {
+    expect(codeOf(route, { ...person, ...fields })).toBe(code);
   });
 
   test("refuses a deletion without a password", () => {
-    expect(codeOf("/delete-user", {})).toBe("VALIDATION_ERROR");
+    expect(codeOf("deleteUser", {})).toBe("VALIDATION_ERROR");
   });
 
   test("goes by the configured minimum", () => {
@@ -94,7 +95,7 @@ describe("checkInput", () => {
     [true, true],
     [undefined, undefined],
   ])("reads a form's %p as %p", (given, read) => {
-    const body = checkInput("/sign-in/email", { rememberMe: given, revokeOtherSessions: given }, rules);
+    const body = checkInput("signIn", { rememberMe: given, revokeOtherSessions: given }, rules);
     expect([body["rememberMe"], body["revokeOtherSessions"]]).toEqual([read, read] as unknown[]);
   });
 

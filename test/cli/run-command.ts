@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../src/cli/program.ts";
-import { type Environment, loadConfig } from "../../src/config/load.ts";
+import type { Environment } from "../../src/config/config.ts";
+import { loadConfig } from "../../src/config/load.ts";
 import type { CommandResult } from "../support/executable.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { PLAIN_NAMES, SECRET_NAMES } from "../../src/config/settings.ts";
+import { settingList } from "../../src/config/settings.ts";
 import { filesIn, load, problemsOf, STRONG_SECRET } from "./load.ts";
 
 const HTTPS = { BETTER_AUTH_URL: "https://auth.example.com" };
@@ -11,6 +11,7 @@ describe("loadConfig", () => {
       host: "127.0.0.1",
       port: 3001,
       baseUrl: "http://localhost:3001",
+      secure: false,
       database: { driver: "sqlite", path: "/srv/latchkey/data/latchkey.db" },
       dataDir: "/srv/latchkey/data",
       secrets: [],
@@ -67,6 +68,7 @@ describe("loadConfig", () => {
       host: "0.0.0.0",
       port: 8443,
       baseUrl: "https://auth.example.com",
+      secure: true,
       database: { driver: "postgres", url: "postgresql://app:pw@db.example.com/auth?sslmode=verify-full" },
       dataDir: "/var/lib/latchkey",
       secrets: [STRONG_SECRET],
@@ -335,7 +337,7 @@ describe("settings", () => {
     );
     const names = settings.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    const read = [...SECRET_NAMES, ...PLAIN_NAMES].filter((name) => name !== "CORS_ALLOWED_ORIGINS");
+    const read = settingList.flatMap(({ name, aliasOf }) => (aliasOf === undefined ? [name] : []));
     expect(names.toSorted()).toEqual(read.toSorted());
     const one = (name: string) => settings.find((setting) => setting.name === name);
     expect(one("PORT")).toEqual({ name: "PORT", value: "3001", source: "default", variable: null });

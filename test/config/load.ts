@@ -1,4 +1,5 @@
-import { type ConfigDeps, type Environment, type LoadedConfig, loadConfig } from "../../src/config/load.ts";
+import type { ConfigDeps, Environment, LoadedConfig } from "../../src/config/config.ts";
+import { loadConfig } from "../../src/config/load.ts";
 import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
 
 /** 32 random bytes, base64. */

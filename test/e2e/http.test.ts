@@ -633,9 +633,16 @@ describe.each(dialects)("HTTP on %s", (dialect) => {
     ["CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405],
     ["TRACE", "TRACE /health HTTP/1.1\r\nHost: a\r\n\r\n", 405],
     ["another host's name", "GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 200],
-    ["a path that climbs", "GET /api/auth/x/%2e%2e/get-session HTTP/1.1\r\nHost: a\r\n\r\n", 404],
+    ["a path that climbs", "GET /api/auth/x/%2e%2e/get-session HTTP/1.1\r\nHost: a\r\n\r\n", 200],
     ["a path that climbs out", "GET /api/auth/../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404],
-    ["a whole URL as target", "GET http://evil.example/health HTTP/1.1\r\nHost: a\r\n\r\n", 404],
+    ["a whole URL as target", "GET http://evil.example/health HTTP/1.1\r\nHost: a\r\n\r\n", 200],
+    ["a host of one character", "GET /signin HTTP/1.1\r\nHost: a\r\n\r\n", 200],
+    ["a host of three characters", "GET /health HTTP/1.1\r\nHost: sso\r\n\r\n", 200],
+    [
+      "a route below another, by a short host",
+      "GET /assets/api/auth/session HTTP/1.1\r\nHost: a\r\n\r\n",
+      404,
+    ],
     ["a header of 20 KB", `GET /health HTTP/1.1\r\nHost: a\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`, 431],
   ])("raw: %s", async (_name, bytes, status) => {
     expect(await rawStatus(server.origin, bytes)).toBe(status);

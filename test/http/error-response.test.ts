@@ -4,7 +4,7 @@ import { errorResponse, methodNotAllowed, notFound, publicError } from "../../sr
 
 describe("publicError", () => {
   test("lets an error with a public message through as it is", () => {
-    const error = new AppError(422, "TAKEN", "It is taken.");
+    const error = new AppError("INVALID_EMAIL", "It is none.");
     expect(publicError(error)).toBe(error);
   });
 
@@ -26,7 +26,7 @@ describe("publicError", () => {
 
 describe("errorResponse", () => {
   test("is JSON with code and message alone, not to be stored, with the error's headers", async () => {
-    const error = new AppError(503, "TOO_BUSY", "Later.", {
+    const error = new AppError("TOO_BUSY", "Later.", {
       cause: new Error("secret"),
       headers: { "Retry-After": "2" },
     });
@@ -48,7 +48,7 @@ describe("errorResponse", () => {
 
   test.each([
     [notFound(), 404, "NOT_FOUND", null],
-    [methodNotAllowed("GET, HEAD"), 405, "METHOD_NOT_ALLOWED", "GET, HEAD"],
+    [methodNotAllowed(["GET", "HEAD"]), 405, "METHOD_NOT_ALLOWED", "GET, HEAD"],
   ])("of $code", async (error, status, code, allow) => {
     const response = errorResponse(error);
     expect([response.status, response.headers.get("allow"), await response.json()]).toEqual([

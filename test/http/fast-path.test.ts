@@ -1,33 +1,39 @@
 import { describe, expect, test } from "bun:test";
+import type { Server } from "bun";
 import { storeUnavailable } from "../../src/database/store-error.ts";
-import { isHost } from "../../src/http/host.ts";
-import { createHotRoutes, type HotDeps } from "../../src/http/fast-path.ts";
+import { createFastPath, type FastPathDeps } from "../../src/http/fast-path.ts";
+import { routeList } from "../../src/routes.ts";
+import type { SessionReading } from "../../src/session/get-session.ts";
 
 // That its headers and bodies are those of the long way is test/e2e/get-session-differential.test.ts's to show.
 
-function open(deps: Partial<HotDeps> = {}) {
+function open(deps: Partial<FastPathDeps> = {}) {
   let count = 0;
-  const routes = createHotRoutes({
+  const handedOn: (SessionReading | undefined)[] = [];
+  const routes = createFastPath({
     answerVerify: (_request, requestId) =>
       new Response("verified", { headers: { "X-Request-Id": requestId } }),
-    readSession: (cookie) => (cookie === null ? null : `{"of":"${cookie}"}`),
+    readSession: (cookie) => (cookie === null ? { isKnown: false } : `{"of":"${cookie}"}`),
     nextRequestId: () => `id-${(count += 1)}`,
     fixedHeaders: { "X-Content-Type-Options": "nosniff" },
-    isHost,
     keepsRequestIds: false,
+    respond: async (_request, peer, reading) => {
+      handedOn.push(reading);
+      return new Response(`the long way from ${peer}`);
+    },
     ...deps,
   });
+  const server = { requestIP: () => ({ address: "198.51.100.7" }) } as unknown as Server<undefined>;
   const ask = async (path: string, headers: Readonly<Record<string, string>> = {}) => {
-    const answer = routes[path.split("?")[0] ?? ""];
-    return (
-      (await answer?.(
-        new Request(`http://localhost${path}`, { headers: { host: "localhost", ...headers } }),
-      )) ?? null
-    );
+    const request = new Request(`http://localhost${path}`, { headers: { host: "localhost", ...headers } });
+    return await routes[path.split("?")[0] ?? ""]?.GET(request, server);
   };
-  return { ask };
+  const text = async (path: string, headers?: Readonly<Record<string, string>>) =>
+    await (await ask(path, headers))?.text();
+  return { ask, text, routes, handedOn };
 }
 
+const theLongWay = "the long way from 198.51.100.7";
 const cookie = { cookie: "a=1" };
 const sessionPaths = [
   "/api/auth/get-session",
@@ -36,14 +42,19 @@ const sessionPaths = [
   "/api/auth/session/",
 ];
 
-describe("createHotRoutes", () => {
-  test.each(["/api/auth/verify", "/api/auth/verify/", "/api/auth/verify?x=1"])(
-    "answers %s itself",
-    async (path) => {
-      const response = await open().ask(path, { origin: "https://evil.example" });
-      expect([await response?.text(), response?.headers.get("x-request-id")]).toEqual(["verified", "id-1"]);
-    },
-  );
+describe("createFastPath", () => {
+  test("has the routes that the table calls fast, with and without a trailing slash, for GET and HEAD", () => {
+    const { routes } = open();
+    const fast = routeList.flatMap(({ path, fast: isFast }) => (isFast === true ? [path, `${path}/`] : []));
+    expect(fast.length).toBe(6);
+    expect(Object.keys(routes).toSorted()).toEqual(fast.toSorted());
+    for (const route of Object.values(routes)) expect(route.HEAD).toBe(route.GET);
+  });
+
+  test.each(["/api/auth/verify", "/api/auth/verify/"])("answers %s itself", async (path) => {
+    const response = await open().ask(path, { origin: "https://evil.example" });
+    expect([await response?.text(), response?.headers.get("x-request-id")]).toEqual(["verified", "id-1"]);
+  });
 
   test.each(sessionPaths)("answers %s with what was read, each with an id of its own", async (path) => {
     const { ask } = open();
@@ -57,8 +68,8 @@ describe("createHotRoutes", () => {
   });
 
   test("waits for a store that does not answer at once", async () => {
-    const { ask } = open({ readSession: async (header) => `later ${header}` });
-    expect(await (await ask("/api/auth/session", cookie))?.text()).toBe("later a=1");
+    const { text } = open({ readSession: async (header) => `later ${header}` });
+    expect(await text("/api/auth/session", cookie)).toBe("later a=1");
   });
 
   test.each([
@@ -69,11 +80,28 @@ describe("createHotRoutes", () => {
     ],
     ["a query, which BetterAuth may know", "/api/auth/get-session?disableRefresh=true", cookie],
     ["an empty query", "/api/auth/get-session?", cookie],
-    ["what BetterAuth has to answer", "/api/auth/get-session", {}],
+    ["a query, in which a parameter may stand twice", "/api/auth/verify?x=1&x=2", cookie],
     ["a host that is none", "/api/auth/get-session", { ...cookie, host: "a, b" }],
     ["a host that is none", "/api/auth/verify", { host: "user@a" }],
   ])("leaves %s to the application", async (_what, path, headers) => {
-    expect(await open().ask(path, headers as Record<string, string>)).toBeNull();
+    const { text, handedOn } = open();
+    expect(await text(path, headers as Record<string, string>)).toBe(theLongWay);
+    expect(handedOn).toEqual([undefined]);
+  });
+
+  test("looks at every host, also after a good one", async () => {
+    const { text } = open();
+    const verify = (host: string) => text("/api/auth/verify", { host });
+    const answers = [await verify("a"), await verify("a b"), await verify("a"), await verify("a, a")];
+    expect(answers).toEqual(["verified", theLongWay, "verified", theLongWay]);
+  });
+
+  test("leaves what BetterAuth has to answer to the application, with what is known by then", async () => {
+    for (const reading of [{ isKnown: true }, { isKnown: false }]) {
+      const { text, handedOn } = open({ readSession: () => reading });
+      expect(await text("/api/auth/get-session", cookie)).toBe(theLongWay);
+      expect(handedOn).toEqual([reading]);
+    }
   });
 
   test.each([
@@ -85,16 +113,18 @@ describe("createHotRoutes", () => {
     ],
     ["rejected", () => Promise.reject(storeUnavailable(new Error("gone")))],
   ] as const)("leaves a failing store (%s) to the application, which says 503", async (_how, readSession) => {
-    expect(await open({ readSession }).ask("/api/auth/get-session", cookie)).toBeNull();
+    const { text, handedOn } = open({ readSession });
+    expect(await text("/api/auth/get-session", cookie)).toBe(theLongWay);
+    expect(handedOn).toEqual([undefined]);
   });
 
   test("leaves requests with an id to the application where some peers' ids are kept", async () => {
     const withId = { ...cookie, "x-request-id": "mine" };
     const trusting = open({ keepsRequestIds: true });
     expect([
-      await trusting.ask("/api/auth/verify", withId),
-      await trusting.ask("/api/auth/session", withId),
-    ]).toEqual([null, null]);
+      await trusting.text("/api/auth/verify", withId),
+      await trusting.text("/api/auth/session", withId),
+    ]).toEqual([theLongWay, theLongWay]);
     expect((await trusting.ask("/api/auth/verify", cookie))?.headers.get("x-request-id")).toBe("id-1");
     expect((await open().ask("/api/auth/verify", withId))?.headers.get("x-request-id")).toBe("id-1");
   });

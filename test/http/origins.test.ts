@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { requireAllowedOrigin } from "../../src/http/origins.ts";
+import { dropCors, dropUngrantedCors, requireAllowedOrigin } from "../../src/http/origins.ts";
 
 const allowed = new Set(["https://docs.example.com", "https://app.example.com", "http://localhost:3000"]);
 
@@ -100,5 +100,26 @@ describe("requireAllowedOrigin", () => {
 
   test.each(["POST", "PUT", "PATCH", "DELETE", "get", "X"])("asks of every %s", (method) => {
     expect(verdict({ origin: "https://evil.com" }, method)).toBe("INVALID_ORIGIN");
+  });
+});
+
+describe("dropUngrantedCors", () => {
+  const cors = {
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Allow-Methods": "GET",
+    "Access-Control-Allow-Headers": "X",
+    "Access-Control-Expose-Headers": "X",
+    "Access-Control-Max-Age": "600",
+  };
+  const names = (headers: Headers) => [...headers.keys()];
+  test("leaves nothing of CORS without an allowed origin, and all of it with one", () => {
+    const refused = new Headers({ ...cors, Vary: "Origin" });
+    dropUngrantedCors(refused);
+    expect(names(refused)).toEqual(["vary"]);
+    const granted = new Headers({ ...cors, "Access-Control-Allow-Origin": "https://docs.example.com" });
+    dropUngrantedCors(granted);
+    expect(names(granted)).toHaveLength(6);
+    dropCors(granted);
+    expect(names(granted)).toEqual([]);
   });
 });

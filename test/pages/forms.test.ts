@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { AuthRequest } from "../../src/auth/handle.ts";
 import { AppError } from "../../src/errors.ts";
+import type { AuthRouteName } from "../../src/routes.ts";
 import { origin, tagOf, textOf, visit } from "./requests.ts";
 import type { Script } from "./scripted-pages.ts";
 
@@ -14,15 +15,15 @@ const refuse = (
 });
 const outage: Script = {
   answer: () => {
-    throw new AppError(503, "STORE_UNAVAILABLE", "The store is out.", { headers: { "Retry-After": "1" } });
+    throw new AppError("STORE_UNAVAILABLE", "The store is out.", { headers: { "Retry-After": "1" } });
   },
 };
 /** Answers 200 and remembers what it was asked. */
 function recording(answer: () => Response = () => Response.json({})) {
-  const asked: Pick<AuthRequest, "path" | "body" | "clientAddress">[] = [];
+  const asked: Pick<AuthRequest, "name" | "body" | "clientAddress">[] = [];
   const script: Script = {
-    answer: ({ path, body, clientAddress }) => {
-      asked.push({ path, body, clientAddress });
+    answer: ({ name, body, clientAddress }) => {
+      asked.push({ name, body, clientAddress });
       return answer();
     },
   };
@@ -36,36 +37,36 @@ const change = { currentPassword: secret, newPassword: secret, revokeOtherSessio
 
 describe("a form that is taken", () => {
   test.each([
-    ["/signin", signIn, "/sign-in/email", { email: signIn.email, password: secret, rememberMe: true }],
+    ["/signin", signIn, "signIn", { email: signIn.email, password: secret, rememberMe: true }],
     [
       "/signin",
       { email: "a@b.co", password: "x" },
-      "/sign-in/email",
+      "signIn",
       { email: "a@b.co", password: "x", rememberMe: false },
     ],
-    ["/signup", { ...signUp, name: " Ann " }, "/sign-up/email", signUp],
-    ["/signout", {}, "/sign-out", {}],
-    ["/account/profile", { name: " Ann " }, "/update-user", { name: "Ann" }],
+    ["/signup", { ...signUp, name: " Ann " }, "signUp", signUp],
+    ["/signout", {}, "signOut", {}],
+    ["/account/profile", { name: " Ann " }, "updateUser", { name: "Ann" }],
     [
       "/account/password",
       change,
-      "/change-password",
+      "changePassword",
       { currentPassword: secret, newPassword: secret, revokeOtherSessions: true },
     ],
     [
       "/account/password",
       { currentPassword: "a", newPassword: "b" },
-      "/change-password",
+      "changePassword",
       { currentPassword: "a", newPassword: "b", revokeOtherSessions: false },
     ],
-    ["/account/sessions/revoke", { id: "phone" }, "/revoke-session", { token: "phone" }],
-    ["/account/sessions/revoke-others", {}, "/revoke-other-sessions", {}],
-    ["/account/delete", { password: secret }, "/delete-user", { password: secret }],
+    ["/account/sessions/revoke", { id: "phone" }, "revokeSession", { token: "phone" }],
+    ["/account/sessions/revoke-others", {}, "revokeOtherSessions", {}],
+    ["/account/delete", { password: secret }, "deleteUser", { password: secret }],
   ])("%s %j asks %s", async (path, fields, asks, body) => {
     const { asked, script } = recording();
     const { status } = await visit(script, { signedIn: true }).post(path, fields);
     expect(status).toBe(303);
-    expect(asked).toEqual([{ path: asks, body, clientAddress: "127.0.0.1" }]);
+    expect(asked).toEqual([{ name: asks as AuthRouteName, body, clientAddress: "127.0.0.1" }]);
   });
 
   test("passes on the cookies of the answer", async () => {

@@ -49,10 +49,12 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
     config,
     version: "0.0.0",
     log: openLog({ level: "silent", format: "json" }),
-    handleAuth: async (request) => ({ response: await answerOf(script, request, sessions), seen: {} }),
+    handle: (request) => answerOf(script, request, sessions),
     verify: () => ({ refusal: "NO_CREDENTIALS" }),
     readSession: (cookie) =>
-      cookie?.includes("session_token=ann") === true ? JSON.stringify({ user, session: sessions[0] }) : null,
+      cookie?.includes("session_token=ann") === true
+        ? JSON.stringify({ user, session: sessions[0] })
+        : { isKnown: false },
     health: async () => new Response(),
     now: () => scriptedNow,
   });
@@ -64,10 +66,10 @@ async function answerOf(
   request: AuthRequest,
   sessions: readonly ScriptedSession[],
 ): Promise<Response> {
-  if (request.path === "/get-session") return Response.json(null);
-  if (request.path === "/list-sessions") return Response.json(sessions);
+  if (request.name === "getSession") return Response.json(null);
+  if (request.name === "listSessions") return Response.json(sessions);
   const answer = (await script.answer?.(request)) ?? Response.json({});
-  if (request.path === "/sign-out" && answer.ok)
+  if (request.name === "signOut" && answer.ok)
     answer.headers.append("Set-Cookie", "better-auth.session_token=; Max-Age=0; Path=/");
   return answer;
 }

@@ -8,7 +8,7 @@ const refusal = (status: number, code: string, headers: Record<string, string> =
 });
 const outage: Script = {
   answer: () => {
-    throw new AppError(503, "STORE_UNAVAILABLE", "", { headers: { "Retry-After": "1" } });
+    throw new AppError("STORE_UNAVAILABLE", "", { headers: { "Retry-After": "1" } });
   },
 };
 

@@ -68,20 +68,20 @@ describe("createSessionReader", () => {
     ["no blank before it", `a=1;${cookie}`],
     ["the name inside another value", `a=${cookie}`],
   ])("leaves %s to BetterAuth", (_what, header) => {
-    expect(open(live).read(header)).toBeNull();
+    expect(open(live).read(header)).toEqual({ isKnown: false });
   });
 
-  test("leaves a session without a row to BetterAuth", () => {
-    expect(open(null).read(cookie)).toBeNull();
+  test("leaves a session without a row to BetterAuth, and says that it was looked up", () => {
+    expect(open(null).read(cookie)).toEqual({ isKnown: true });
   });
 
   test("leaves an ended session, and one whose refresh is due, to BetterAuth", () => {
     const { read, clock } = open(live);
     const answered = [0, day - 1, day, 7 * day, 7 * day + 1].map((age) => {
       clock.now = start + age;
-      return read(cookie) !== null;
+      return typeof read(cookie);
     });
-    expect(answered).toEqual([true, true, false, false, false]);
+    expect(answered).toEqual(["string", "string", "object", "object", "object"]);
   });
 
   test("answers to its very end for a session at its absolute lifetime, which no refresh can lengthen", () => {
@@ -105,7 +105,7 @@ describe("createSessionReader", () => {
     current.row = { ...live, user: { ...live.user, name: "New" } };
     expect(String(read(cookie))).toContain('"name":"New"');
     current.row = null;
-    expect(read(cookie)).toBeNull();
+    expect(read(cookie)).toEqual({ isKnown: true });
   });
 
   test("waits for a store that does not answer at once", async () => {

@@ -1,6 +1,6 @@
 import { CardPage, type Site } from "./layout.tsx";
 
-export interface FailureProps {
+export interface ErrorPageProps {
   readonly site: Site;
   readonly title: string;
   readonly explanation: string;
@@ -10,7 +10,7 @@ export interface FailureProps {
 }
 
 /** The answer when there is no page to show. */
-export function FailurePage({ site, title, explanation, action, requestId }: FailureProps) {
+export function ErrorPage({ site, title, explanation, action, requestId }: ErrorPageProps) {
   return (
     <CardPage site={site} title={title} failed>
       <h1>{title}</h1>

@@ -1,7 +1,7 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import type { DatabaseConfig } from "../../../src/config/load.ts";
+import type { DatabaseConfig } from "../../../src/config/config.ts";
 import type { Database } from "../../../src/database/database.ts";
 import { migrations } from "../../../src/database/migrations.ts";
 import { openDatabase } from "../../../src/database/open.ts";

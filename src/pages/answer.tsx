@@ -1,8 +1,11 @@
 import type { VNode } from "preact";
 import { renderToString } from "preact-render-to-string";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
+import { explainStatus, type Refusal } from "./messages.ts";
 import { type Asset, type Assets, createAssets } from "./views/assets.ts";
+import { ErrorPage } from "./views/error-page.tsx";
 import type { Site } from "./views/layout.tsx";
+import type { RequestContext } from "../http/request.ts";
 import { readCookie } from "../session/cookie.ts";
 
 /** How pages answer: documents under one policy, redirects, assets, and a notice that is shown once. */
@@ -11,6 +14,8 @@ export interface PageAnswers {
   page(status: number, document: VNode, headers?: HeadersInit): Response;
   /** Post/Redirect/Get. @param location absolute; @param cookies `Set-Cookie` values. */
   redirect(location: string, cookies?: readonly string[]): Response;
+  /** An error that no form can show, as a page. */
+  error(refusal: Refusal, context: RequestContext): Response;
   /** Null when there is no such asset. */
   asset(path: string): Response | null;
   /** The `Set-Cookie` that has the next page show a notice. */
@@ -23,19 +28,38 @@ const noticeMaxAgeSeconds = 60;
 
 export function createPageAnswers(config: Config): PageAnswers {
   const assets = createAssets(config.brandAccent);
+  const site = siteOf(config, assets);
   const policy = contentSecurityPolicy(config);
-  const https = config.baseUrl.startsWith("https:");
   // The prefix keeps neighbouring subdomains from writing it.
-  const noticeCookie = https ? "__Host-latchkey.notice" : "latchkey.notice";
-  const attributes = `Path=/; HttpOnly; SameSite=Lax${https ? "; Secure" : ""}`;
+  const noticeCookie = config.secure ? "__Host-latchkey.notice" : "latchkey.notice";
+  const attributes = `Path=/; HttpOnly; SameSite=Lax${config.secure ? "; Secure" : ""}`;
+  const page: PageAnswers["page"] = (status, document, headers) => {
+    const answer = new Headers(headers);
+    answer.set("Content-Type", "text/html; charset=utf-8");
+    answer.set("Content-Security-Policy", policy);
+    answer.set("Cache-Control", "no-store");
+    return new Response(`<!doctype html>${renderToString(document)}`, { status, headers: answer });
+  };
   return {
-    site: siteOf(config, assets),
-    page(status, document, headers) {
-      const answer = new Headers(headers);
-      answer.set("Content-Type", "text/html; charset=utf-8");
-      answer.set("Content-Security-Policy", policy);
-      answer.set("Cache-Control", "no-store");
-      return new Response(`<!doctype html>${renderToString(document)}`, { status, headers: answer });
+    site,
+    page,
+    error(refusal, { request, url, requestId }) {
+      const isGone = [400, 404, 405].includes(refusal.status);
+      const again =
+        config.baseUrl + (url?.pathname ?? "/") + (request.method === "POST" ? "" : (url?.search ?? ""));
+      const action = isGone
+        ? { label: "Go to your account", href: `${config.baseUrl}/account` }
+        : { label: "Try again", href: again };
+      return page(
+        refusal.status,
+        <ErrorPage
+          site={site}
+          {...explainStatus(refusal)}
+          action={action}
+          requestId={refusal.status >= 500 ? requestId : null}
+        />,
+        refusal.headers,
+      );
     },
     redirect(location, cookies = []) {
       const headers = new Headers({ Location: location, "Cache-Control": "no-store" });
@@ -49,6 +73,11 @@ export function createPageAnswers(config: Config): PageAnswers {
       return name === undefined ? null : { name, cookie: `${noticeCookie}=; Max-Age=0; ${attributes}` };
     },
   };
+}
+
+export function withCookies(response: Response, cookies: readonly string[]): Response {
+  for (const cookie of cookies) response.headers.append("Set-Cookie", cookie);
+  return response;
 }
 
 function siteOf(config: Config, { stylesheet, script, icon }: Assets): Site {

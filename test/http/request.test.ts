@@ -1,6 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { createClientAddresses } from "../../src/http/client-address.ts";
+import {
+  createClientAddresses,
+  createRequestDescription,
+  createRequestIds,
+  isHost,
+  isRequestId,
+  requireUniqueParameters,
+} from "../../src/http/request.ts";
 
 const direct = "198.51.100.7";
 const proxies = ["10.0.0.0/8", "127.0.0.1/32", "::1/128", "fd00::/8"];
@@ -101,5 +108,107 @@ describe("createClientAddresses behind trusted proxies", () => {
       expect(resolve(peer, hops.join(", "))).toMatch(/^[0-9a-f.:]+$/);
     });
     fc.assert(property, { numRuns: 1_000 });
+  });
+});
+
+describe("isRequestId", () => {
+  test.each([
+    ["a", true],
+    ["A-z_0.9", true],
+    ["x".repeat(64), true],
+    ["x".repeat(65), false],
+    ["", false],
+    ["a b", false],
+    ["a\n", false],
+    ["a\r\nSet-Cookie: x", false],
+    ["é", false],
+    ["a,b", false],
+    ["<a>", false],
+  ])("of %j is %p", (value, is) => {
+    expect(isRequestId(value)).toBe(is);
+  });
+});
+
+describe("createRequestIds", () => {
+  test("makes ids that are valid and never the same, here and in another process", () => {
+    const [here, there] = [createRequestIds(), createRequestIds()];
+    const ids = Array.from({ length: 2_000 }, (_, at) => (at % 2 === 0 ? here() : there()));
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.filter((id) => !isRequestId(id))).toEqual([]);
+  });
+});
+
+describe("isHost", () => {
+  test.each([
+    ["auth.example.com", true],
+    ["localhost:3001", true],
+    ["127.0.0.1:3001", true],
+    ["[::1]:3001", true],
+    ["[2001:db8::1.2.3.4]", true],
+    ["a_b.example", true],
+    [null, false],
+    ["", false],
+    ["a, b", false],
+    ["a,b", false],
+    ["user@a", false],
+    ["a/b", false],
+    ["a b", false],
+    ["a:", false],
+    ["a:123456", false],
+    ["a:x", false],
+    ["[::1", false],
+    ["é.example", false],
+    ["a\r\nb", false],
+    ["a?b", false],
+    ["a#b", false],
+    ["%61", false],
+  ])("of %j is %p", (host, is) => {
+    expect(isHost(host)).toBe(is);
+  });
+});
+
+describe("createRequestDescription", () => {
+  const describeRequest = createRequestDescription(["10.0.0.0/8"], () => "made");
+  const from = (peer: string, path: string, headers: Record<string, string> = {}) =>
+    describeRequest(new Request(`http://localhost${path}`, { headers }), peer);
+
+  test("finds the route at a path, with and without its trailing slash", () => {
+    for (const path of ["/api/auth/sign-out", "/api/auth/sign-out/"])
+      expect(from(direct, path)).toMatchObject({
+        path: "/api/auth/sign-out",
+        route: { name: "signOut" },
+        clientAddress: direct,
+        fromProxy: false,
+      });
+    expect(from(direct, "/api/auth/sign-out//").route).toBeUndefined();
+    expect(from(direct, "/assets/latchkey-0.css").route?.name).toBe("asset");
+    expect(from(direct, "/assets/a/b").route).toBeUndefined();
+  });
+
+  test("keeps a request id of a trusted proxy, where it is one", () => {
+    const inbound = (peer: string, id: string) => from(peer, "/", { "x-request-id": id }).requestId;
+    expect([inbound("10.1.2.3", "theirs"), inbound("10.1.2.3", "a b"), inbound(direct, "theirs")]).toEqual([
+      "theirs",
+      "made",
+      "made",
+    ]);
+  });
+
+  test("tells a parameter that stands twice, under whichever spelling", () => {
+    const code = (search: string) => {
+      try {
+        requireUniqueParameters(from(direct, `/health${search}`));
+        return "passes";
+      } catch (error) {
+        return (error as { code?: string }).code;
+      }
+    };
+    expect(["", "?", "?a=1&b=2", "?a=1&a=1", "?a&%61"].map(code)).toEqual([
+      "passes",
+      "passes",
+      "passes",
+      "REPEATED_PARAMETER",
+      "REPEATED_PARAMETER",
+    ]);
   });
 });

@@ -1,28 +1,30 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "bun:test";
-import { authRoutes } from "../../src/auth/routes.ts";
-import { type AuthEvent, logAuthEvent } from "../../src/http/auth-event.ts";
-import { hashedSessionId, type Log } from "../../src/log.ts";
+import type { Unit } from "../../src/auth/unit-of-work.ts";
+import { hashedSessionId, logEvent } from "../../src/http/auth.ts";
+import type { Log } from "../../src/log.ts";
+import { type AuthRouteName, routeList } from "../../src/routes.ts";
+
+interface Event {
+  readonly name: AuthRouteName;
+  readonly status: number;
+  readonly code: string;
+  readonly seen: Unit["seen"];
+}
 
 /** What the log was given. */
-function logged(event: Partial<AuthEvent>): unknown[] {
+function logged({ name = "signIn", status = 200, code, seen = {} }: Partial<Event>): unknown[] {
   const lines: unknown[] = [];
   const log = {
     info: (fields: object, message: string) => void lines.push({ ...fields, message }),
   } as unknown as Log;
-  logAuthEvent(log, {
-    path: "/sign-in/email",
-    status: 200,
-    requestId: "r-1",
-    clientAddress: "203.0.113.9",
-    seen: {},
-    ...event,
-  });
+  logEvent(log, name, { seen }, { requestId: "r-1", clientAddress: "203.0.113.9" }, status, code);
   return lines;
 }
 
 const base = { requestId: "r-1", clientAddress: "203.0.113.9" };
 
-describe("logAuthEvent", () => {
+describe("logEvent", () => {
   test("tells who, which session and from where, the session by its hash", () => {
     expect(logged({ seen: { userId: "u", sessionId: "s-1" } })).toEqual([
       {
@@ -62,10 +64,22 @@ describe("logAuthEvent", () => {
   });
 
   test("has a name for every route that changes something, and tells nothing of the others", () => {
-    const told = [...authRoutes].filter(([path]) => logged({ path }).length === 1);
-    expect(told.map(([path]) => path).sort()).toEqual(
-      [...authRoutes].flatMap(([path, method]) => (method === "POST" ? [path] : [])).sort(),
-    );
-    expect(logged({ path: "/nowhere" })).toEqual([]);
+    const handed = routeList.filter(({ betterAuth }) => betterAuth === true);
+    const told = handed.filter(({ name }) => logged({ name: name as AuthRouteName }).length === 1);
+    expect(told).toEqual(handed.filter(({ methods }) => methods === "POST"));
+    expect(told.length).toBe(9);
+  });
+});
+
+describe("hashedSessionId", () => {
+  test("is the same for the same session, short, and not the id", () => {
+    const id = "9RTRgYz9bMykFTsUaWQSP4ZhzXmhyed7";
+    const expected = createHash("sha256").update(id).digest("hex").slice(0, 16);
+    expect([hashedSessionId(id), hashedSessionId(id), hashedSessionId("other") === expected]).toEqual([
+      expected,
+      expected,
+      false,
+    ]);
+    expect(hashedSessionId("latchkey")).toBe("03e759a06bdcbf94");
   });
 });

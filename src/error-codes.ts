@@ -1,0 +1,76 @@
+interface Code {
+  /** The HTTP status that it is sent with. */
+  readonly status: number;
+  /** When, in Markdown: a row of the contract's table. */
+  readonly when: string;
+  /** Whether it is an answer to any POST of the API. */
+  readonly posts?: true;
+}
+
+/** The codes of latchkey's own answers. */
+export const ownCodes = {
+  INVALID_HOST: { status: 400, when: "the `Host` header is missing, repeated or unreadable" },
+  INVALID_BODY: { status: 400, posts: true, when: "not UTF-8, not JSON, or not an object" },
+  REPEATED_PARAMETER: { status: 400, when: "a query parameter or form field stands twice" },
+  VALIDATION_ERROR: { status: 400, posts: true, when: "a field that cannot be used; the message names it" },
+  INVALID_EMAIL: { status: 400, posts: true, when: "not an address, or longer than 254 characters" },
+  PASSWORD_TOO_SHORT: { status: 400, when: "fewer characters than `LATCHKEY_PASSWORD_MIN_LENGTH`" },
+  PASSWORD_TOO_LONG: { status: 400, when: "more than 128 characters" },
+  NO_CREDENTIALS: { status: 401, when: "verify: no session was presented" },
+  INVALID_SESSION: { status: 401, when: "verify: the signature is wrong" },
+  SESSION_EXPIRED: {
+    status: 401,
+    when: "verify: the signature is right, but the session has ended or was revoked",
+  },
+  INVALID_ORIGIN: { status: 403, posts: true, when: "the request comes from a site that is not listed" },
+  MISSING_OR_NULL_ORIGIN: {
+    status: 403,
+    posts: true,
+    when: "a cookie without `Origin` and `Referer`, or `Origin: null`",
+  },
+  CROSS_SITE_NAVIGATION_LOGIN_BLOCKED: { status: 403, posts: true, when: "a form on another site" },
+  NOT_FOUND: { status: 404, when: "nothing answers at this path" },
+  METHOD_NOT_ALLOWED: { status: 405, when: "`Allow` names the methods" },
+  REQUEST_TIMEOUT: { status: 408, posts: true, when: "the body did not arrive in time" },
+  PAYLOAD_TOO_LARGE: { status: 413, posts: true, when: "a body of more than 32 KiB" },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, posts: true, when: "neither JSON nor a urlencoded form" },
+  INTERNAL_SERVER_ERROR: {
+    status: 500,
+    when: "a fault of ours; the log has the cause under the request id",
+  },
+  STARTING: { status: 503, when: "the server is starting" },
+  STORE_UNAVAILABLE: { status: 503, when: "the database does not answer in time" },
+  SESSION_STORE_UNAVAILABLE: { status: 503, when: "the same, on verify" },
+  TOO_BUSY: { status: 503, when: "too many passwords wait to be hashed" },
+} as const satisfies Record<string, Code>;
+
+/** A code of latchkey's own answers; each is stable, and has one status. */
+export type ErrorCode = keyof typeof ownCodes;
+
+/** BetterAuth's codes that come through on the routes here; its messages come with them. */
+export const betterAuthCodes = {
+  EMAIL_PASSWORD_SIGN_UP_DISABLED: { status: 400, when: "sign-up is closed" },
+  INVALID_PASSWORD: { status: 400, when: "the current password is wrong" },
+  CREDENTIAL_ACCOUNT_NOT_FOUND: { status: 400, when: "the account has no password" },
+  EMAIL_CAN_NOT_BE_UPDATED: { status: 400, when: "`update-user` with an e-mail" },
+  UNAUTHORIZED: { status: 401, when: "nobody is signed in" },
+  INVALID_EMAIL_OR_PASSWORD: { status: 401, when: "sign-in: one of the two is wrong" },
+  FAILED_TO_GET_SESSION: { status: 401, when: "the session ended while it was being slid on" },
+  INVALID_CALLBACK_URL: {
+    status: 403,
+    posts: true,
+    when: "`callbackURL` leads to a site that is not listed",
+  },
+  INVALID_REDIRECT_URL: { status: 403, posts: true, when: "the same, of `redirectTo`" },
+  INVALID_ERROR_CALLBACK_URL: { status: 403, posts: true, when: "the same, of `errorCallbackURL`" },
+  INVALID_NEW_USER_CALLBACK_URL: { status: 403, posts: true, when: "the same, of `newUserCallbackURL`" },
+  INVALID_TOKEN: { status: 404, when: "`delete-user` with a `token`, which nobody has given out" },
+  USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: { status: 422, when: "sign-up: the e-mail has an account" },
+} as const satisfies Record<string, Code>;
+
+/** Any code that an answer here may carry. */
+export type AnyCode = ErrorCode | keyof typeof betterAuthCodes;
+
+export const codes: Readonly<Record<AnyCode, Code>> = { ...ownCodes, ...betterAuthCodes };
+
+export const postCodes = (Object.keys(codes) as AnyCode[]).filter((code) => codes[code].posts === true);

@@ -1,0 +1,110 @@
+import ipaddr from "ipaddr.js";
+import { AppError } from "../errors.ts";
+import { findRoute, type NamedRoute, withoutTrailingSlash } from "../routes.ts";
+import type { SessionReading } from "../session/get-session.ts";
+
+/** What the server knows of a request beyond its bytes, found out once. */
+export interface RequestContext {
+  readonly request: Request;
+  /** Its URL; null where the target is none. */
+  readonly url: URL | null;
+  /** Without its trailing slash; empty where the target is no URL. */
+  readonly path: string;
+  readonly route: NamedRoute | undefined;
+  /** Of the answer and the log. */
+  readonly requestId: string;
+  readonly clientAddress: string;
+  /** Whether the peer is a trusted proxy, whose `X-Forwarded-*` may be believed. */
+  readonly fromProxy: boolean;
+  /** What the fast path has found out about the session; undefined when it was not asked. */
+  readonly reading: SessionReading | undefined;
+}
+
+/** Builds the contexts of requests. @param peer an address without a port, as the socket reports it. */
+export type DescribeRequest = (request: Request, peer: string, reading?: SessionReading) => RequestContext;
+
+/** @param trustedProxies CIDRs, e.g. `10.0.0.0/8`, `::1/128`. */
+export function createRequestDescription(
+  trustedProxies: readonly string[],
+  nextRequestId: () => string,
+): DescribeRequest {
+  const addresses = createClientAddresses(trustedProxies);
+  return (request, peer, reading) => {
+    const url = URL.canParse(request.url) ? new URL(request.url) : null;
+    const path = url === null ? "" : withoutTrailingSlash(url.pathname);
+    const inbound = request.headers.get("x-request-id");
+    const fromProxy = addresses.isTrusted(peer);
+    return {
+      request,
+      url,
+      path,
+      route: findRoute(path),
+      requestId: inbound !== null && fromProxy && isRequestId(inbound) ? inbound : nextRequestId(),
+      clientAddress: addresses.resolve(peer, request.headers.get("x-forwarded-for")),
+      fromProxy,
+      reading,
+    };
+  };
+}
+
+const hostPattern = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+/** Whether a request says, once and readably, which host it is for; two Host headers arrive joined by a comma. */
+export function isHost(host: string | null): boolean {
+  return host !== null && hostPattern.test(host);
+}
+
+/** @throws AppError 400 when a parameter stands twice in the query. */
+export function requireUniqueParameters({ url }: RequestContext): void {
+  const names = [...(url?.searchParams.keys() ?? [])];
+  if (new Set(names).size < names.length)
+    throw new AppError("REPEATED_PARAMETER", "A parameter is given twice.");
+}
+
+/** Whether an inbound request id may be kept. */
+export function isRequestId(value: string): boolean {
+  return /^[A-Za-z0-9._-]{1,64}$/.test(value);
+}
+
+/** Makes request ids that are unique across processes and cost next to nothing: a random prefix and a counter. */
+export function createRequestIds(): () => string {
+  const prefix = crypto.randomUUID().slice(0, 13);
+  let count = 0;
+  return () => `${prefix}-${(count++).toString(36)}`;
+}
+
+/** The address of a peer that cannot be parsed. */
+const unknownAddress = "0.0.0.0";
+
+export interface ClientAddresses {
+  /** Whether a peer is one of our own proxies, whose headers may be believed. */
+  isTrusted(peer: string): boolean;
+  /**
+   * The client's address: the peer's, or, behind trusted proxies, the right-most hop of `X-Forwarded-For` that is not
+   * one of them. IPv4 in IPv6 is written as IPv4.
+   */
+  resolve(peer: string, forwardedFor: string | null): string;
+}
+
+/** @param trustedProxies CIDRs. */
+export function createClientAddresses(trustedProxies: readonly string[]): ClientAddresses {
+  const ranges = trustedProxies.map((cidr) => ipaddr.parseCIDR(cidr));
+  const isTrustedAddress = (address: ipaddr.IPv4 | ipaddr.IPv6) =>
+    ranges.some((range) => range[0].kind() === address.kind() && address.match(range));
+  return {
+    isTrusted: (peer) => ranges.length > 0 && ipaddr.isValid(peer) && isTrustedAddress(ipaddr.process(peer)),
+    resolve(peer, forwardedFor) {
+      if (!ipaddr.isValid(peer)) return unknownAddress;
+      let address = ipaddr.process(peer);
+      if (ranges.length === 0 || forwardedFor === null) return address.toString();
+      const hops = forwardedFor.split(",");
+      while (isTrustedAddress(address)) {
+        const hop = hops.pop()?.trim();
+        // A hop that is no address was not written by a proxy of ours: stop at the last one that is known.
+        if (hop === undefined || !ipaddr.isValid(hop)) break;
+        address = ipaddr.process(hop);
+      }
+      return address.toString();
+    },
+  };
+}
