@@ -1,6 +1,5 @@
 import { type BetterAuthOptions, betterAuth } from "better-auth/minimal";
 import { createAuthMiddleware } from "better-auth/api";
-import { deleteSessionCookie, expireCookie } from "better-auth/cookies";
 import { createAdapter } from "./adapter.ts";
 import type { Unit, Units } from "./unit-of-work.ts";
 import type { Config } from "../config/config.ts";
@@ -86,7 +85,7 @@ function authOptions(deps: AuthDeps) {
         },
       },
     },
-    hooks: { after: tidyCookies },
+    hooks: { after: endPresentedSession },
   } satisfies BetterAuthOptions;
 }
 
@@ -113,24 +112,11 @@ function note(unit: Unit | undefined, message: string, details: readonly unknown
   if (error !== undefined) unit.seen.internalError ??= error;
 }
 
-/**
- * What 1.7.7 leaves behind: the session that a sign-in came with (ASVS 7.2.4), the `dont_remember` of an earlier sign-in
- * when this one asks to be remembered, and the cookie of a session that was just revoked.
- */
-const tidyCookies = createAuthMiddleware(async (ctx) => {
+/** Ends the session that a sign-in came with, which BetterAuth leaves alive (ASVS 7.2.4). */
+const endPresentedSession = createAuthMiddleware(async (ctx) => {
+  if (ctx.path !== "/sign-in/email" && ctx.path !== "/sign-up/email") return;
   const { authCookies, newSession, internalAdapter, secret } = ctx.context;
   const presented = await ctx.getSignedCookie(authCookies.sessionToken.name, secret);
-  const body = ctx.body as { rememberMe?: unknown; token?: unknown } | undefined;
-  if (ctx.path === "/sign-in/email" || ctx.path === "/sign-up/email") {
-    if (newSession === null) return;
-    if (presented && presented !== newSession.session.token) await internalAdapter.deleteSession(presented);
-    if (body?.rememberMe !== false && ctx.getCookie(authCookies.dontRememberToken.name) !== null) {
-      expireCookie(ctx, authCookies.dontRememberToken);
-    }
-  } else if (
-    ctx.path === "/revoke-sessions" ||
-    (ctx.path === "/revoke-session" && body?.token === presented)
-  ) {
-    deleteSessionCookie(ctx);
-  }
+  if (newSession !== null && presented && presented !== newSession.session.token)
+    await internalAdapter.deleteSession(presented);
 });
