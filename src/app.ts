@@ -16,6 +16,7 @@ import {
   createRequestDescription,
   createRequestIds,
   isHost,
+  type Peers,
   type RequestContext,
   requireUniqueParameters,
 } from "./http/request.ts";
@@ -39,10 +40,11 @@ export interface AppDeps {
   readonly now: () => number;
 }
 
+/** What `Bun.serve` is given. */
 export interface App {
-  readonly respond: Respond;
-  /** What answers before `respond`, where the request is plain. */
-  readonly fastRoutes: FastRoutes;
+  readonly fetch: (request: Request, peers: Peers) => Promise<Response>;
+  /** What answers before `fetch`, where the request is plain. */
+  readonly routes: FastRoutes;
 }
 
 type Handler = (context: RequestContext) => Response | Promise<Response>;
@@ -105,7 +107,7 @@ export function createApp(deps: AppDeps): App {
     keepsRequestIds: config.trustedProxies.length > 0,
     respond,
   });
-  return { respond, fastRoutes };
+  return { fetch: (request, peers) => respond(request, peers), routes: fastRoutes };
 }
 
 interface Pipeline {
@@ -119,7 +121,8 @@ interface Pipeline {
 /** What every request goes through but those of the fast path: CORS, what is refused unseen, the route's handler. */
 function createRespond({ describe, allowed, handlers, fail, finish }: Pipeline): Respond {
   const contexts = new WeakMap<Request, RequestContext>();
-  const contextOf = (request: Request): RequestContext => contexts.get(request) ?? describe(request, "");
+  const contextOf = (request: Request): RequestContext =>
+    contexts.get(request) ?? describe(request, { requestIP: () => null });
   const elysia = new Elysia({ normalize: false, handler: { standardHostname: false } })
     .onError(({ error, code, request }) =>
       fail(code === "NOT_FOUND" ? notFound() : error, contextOf(request)),
@@ -144,8 +147,8 @@ function createRespond({ describe, allowed, handlers, fail, finish }: Pipeline):
       },
       { parse: "none" },
     );
-  return async (request, peer, reading) => {
-    const context = describe(request, peer, reading);
+  return async (request, peers, reading) => {
+    const context = describe(request, peers, reading);
     contexts.set(request, context);
     try {
       return finish(context, await elysia.handle(request));

@@ -50,3 +50,38 @@ export class AppError extends Error {
     this.headers = options?.headers ?? {};
   }
 }
+
+/** An error for the log: names, codes and messages down its chain, but never a query, whose parameters are secrets. */
+export function describeCause(error: unknown): readonly { name: string; code?: string; message: string }[] {
+  const chain: { name: string; code?: string; message: string }[] = [];
+  for (let current = error; current instanceof Error && chain.length < 5; current = current.cause) {
+    const { code, errno } = current as { code?: unknown; errno?: unknown };
+    const named = typeof errno === "string" ? errno : code;
+    chain.push({
+      name: current.name,
+      ...(typeof named === "string" ? { code: named } : {}),
+      message: loggableMessage(current, named),
+    });
+  }
+  return chain;
+}
+
+/** Classes of SQLSTATE (data exceptions, violated constraints, RAISE), whose messages may quote the refused row. */
+const quotingCodes = /^(?:22|23|44|P0)[0-9A-Z]{3}$|^SQLITE_CONSTRAINT_TRIGGER$/;
+
+function loggableMessage(error: Error, code: unknown): string {
+  // DrizzleQueryError's message holds the query's parameters, password hashes among them.
+  if (error.name === "DrizzleQueryError" || error.message.startsWith("Failed query")) return "query failed";
+  return typeof code === "string" && quotingCodes.test(code) ? "refused by the database" : error.message;
+}
+
+/** An error and its causes on one line, without the queries whose parameters are secrets. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof CommandError) return error.message;
+  // An AppError's own message is for clients.
+  const described = error instanceof AppError && error.cause !== undefined ? error.cause : error;
+  const messages = describeCause(described).map(({ message, code }) =>
+    code === undefined || message.includes(code) ? message : `${message} (${code})`,
+  );
+  return messages.length === 0 ? "unknown failure" : [...new Set(messages)].join(": ");
+}

@@ -19,8 +19,8 @@ const status = await run(process.argv.slice(2), {
         cpuCount: availableParallelism(),
       },
     ),
-  print: (text) => process.stdout.write(`${text}\n`),
-  tell: (text) => process.stderr.write(`${text}\n`),
+  stdout: (line) => process.stdout.write(`${line}\n`),
+  stderr: (line) => process.stderr.write(`${line}\n`),
   now: Date.now,
 });
 process.exit(status);

@@ -45,12 +45,8 @@ export function listen(hostname: string, port: number): Listener {
   return {
     url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`,
     port: bound,
-    serve({ respond, fastRoutes }) {
-      server.reload({
-        ...options,
-        fetch: (request, self) => respond(request, self.requestIP(request)?.address ?? ""),
-        routes: fastRoutes,
-      });
+    serve({ fetch, routes }) {
+      server.reload({ ...options, fetch, routes });
     },
     drain: () => server.stop(false),
     stop: () => server.stop(true),

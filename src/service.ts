@@ -1,11 +1,11 @@
 import { createAuth } from "./auth/better-auth.ts";
-import { createHandle } from "./auth/handle.ts";
+import { createHandle, type HandlerDeps } from "./auth/handle.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
 import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
 import { openDatabase } from "./database/open.ts";
 import { migrateServer } from "./database/migrate-server.ts";
-import { sweepBatch, sweepBatchSize } from "./database/sweep.ts";
+import { createSweeper, sweepBatch, sweepBatchSize } from "./database/sweeper.ts";
 import { migrateSqliteFile } from "./database/migrate-sqlite.ts";
 import { type App, createApp } from "./app.ts";
 import { createHealth } from "./http/health.ts";
@@ -14,7 +14,6 @@ import { createPasswords } from "./auth/password.ts";
 import { loadSecrets } from "./data-directory.ts";
 import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
-import { createSweeper } from "./database/sweeper.ts";
 import { createVerifier } from "./session/verifier.ts";
 
 export interface ServiceDeps {
@@ -45,12 +44,17 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     delayMs: 10_000,
     pauseMs: 20,
   });
+  const background = new Set<Promise<void>>();
+  const inBackground = (work: Promise<void>) => {
+    background.add(work);
+    void work.finally(() => background.delete(work));
+  };
   const app = createApp({
     config: deps.config,
     version: deps.version,
     log: deps.log,
     now: deps.now,
-    ...createSessions(deps, database, secrets, () => sweeper.wake()),
+    ...createSessions(deps, database, secrets, { onCommit: () => sweeper.wake(), inBackground }),
     health: createHealth({
       version: deps.version,
       ping: () => database.ping(),
@@ -62,6 +66,7 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     app,
     async close() {
       await sweeper.stop();
+      await Promise.all(background);
       await database.close();
     },
   };
@@ -87,11 +92,16 @@ async function openMigrated({ config, log }: ServiceDeps): Promise<Database> {
   return database;
 }
 
+/** What goes on beside the requests. */
+interface Background extends Pick<HandlerDeps, "inBackground"> {
+  readonly onCommit: () => void;
+}
+
 function createSessions(
   { config, log, now }: ServiceDeps,
   database: Database,
   secrets: readonly string[],
-  onCommit: () => void,
+  { onCommit, inBackground }: Background,
 ) {
   const units = createUnits(database, onCommit);
   const passwords = createPasswords({ concurrency: config.hashConcurrency, waiting: config.hashQueue });
@@ -117,6 +127,7 @@ function createSessions(
         return "session" in result && isClamped(result.session, sessionMaxAgeSeconds);
       },
       onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
+      inBackground,
     }),
     verify,
     readSession: createSessionReader({

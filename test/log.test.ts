@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { DrizzleQueryError } from "drizzle-orm/errors";
-import { AppError } from "../src/errors.ts";
-import { describeCause } from "../src/log.ts";
+import { AppError, describeCause } from "../src/errors.ts";
 
 const secret = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
 

@@ -7,24 +7,11 @@ import { sessionEnd } from "../session/verifier.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 type Adapter = ReturnType<ReturnType<typeof drizzleAdapter>>;
-type Call = (...parameters: unknown[]) => Promise<unknown>;
-type Entity = Record<string, unknown>;
-interface Request {
-  readonly model: string;
-  readonly where?: unknown;
-  readonly update?: Entity;
+type Update = Parameters<Adapter["update"]>[0];
+interface Lifetime {
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
 }
-
-const reads = ["findOne", "findMany", "count"] as const;
-const writes = [
-  "create",
-  "update",
-  "updateMany",
-  "delete",
-  "deleteMany",
-  "consumeOne",
-  "incrementOne",
-] as const;
 
 /**
  * BetterAuth's Drizzle adapter with our own transactions around it: reads see what is committed until the unit's first
@@ -43,32 +30,48 @@ export function createAdapter(database: Database, units: Units, sessionMaxAgeSec
       writing.set(db, adapter);
       return adapter;
     };
-    const calls: Record<string, Call> = {};
-    for (const name of reads) {
-      calls[name] = guarded(units, async (request) => {
+    /** A call in its unit, or in one of its own; what it finds is shown with the end that counts. */
+    const watched = async <T>(model: string, call: () => Promise<T>): Promise<T> => {
+      const unit = units.current();
+      try {
+        const result = await call();
+        if (unit !== undefined) remember(unit, model, result);
+        return model === "session" ? endSessions(result, sessionMaxAgeSeconds) : result;
+      } catch (error) {
+        throw translated(error, model, unit);
+      }
+    };
+    const read = <T>(model: string, call: (adapter: Adapter) => Promise<T>): Promise<T> =>
+      watched(model, async () => {
         const transaction = await units.current()?.transaction;
-        const adapter = transaction === undefined ? reading : bound(transaction.db);
-        return endSessions(await method(adapter, name)(request), request as Request, sessionMaxAgeSeconds);
+        return await call(transaction === undefined ? reading : bound(transaction.db));
       });
-    }
-    for (const name of writes) {
-      calls[name] = guarded(units, async (request) => {
+    const write = <T>(model: string, call: (adapter: Adapter) => Promise<T>): Promise<T> =>
+      watched(model, async () => {
         const begun = units.write();
-        if (begun === undefined)
-          return await units.run(
-            newUnit(),
-            () => method(outer, name)(request),
-            () => true,
-          );
-        const adapter = bound((await begun).db);
-        const clamped = await clampSession(adapter, name, request as Request, sessionMaxAgeSeconds);
-        return endSessions(await method(adapter, name)(clamped), request as Request, sessionMaxAgeSeconds);
+        if (begun !== undefined) return await call(bound((await begun).db));
+        return await units.run(
+          newUnit(),
+          () => write(model, call),
+          () => true,
+        );
       });
-    }
-    const outer = {
+    const outer: Adapter = {
       ...reading,
-      ...calls,
-      transaction: <T>(work: (adapter: Adapter) => Promise<T>): Promise<T> =>
+      findOne: (request) => read(request.model, (adapter) => adapter.findOne(request)),
+      findMany: (request) => read(request.model, (adapter) => adapter.findMany(request)),
+      count: (request) => read(request.model, (adapter) => adapter.count(request)),
+      create: (request) => write(request.model, (adapter) => adapter.create(request)),
+      update: (request) =>
+        write(request.model, async (adapter) =>
+          adapter.update(await clampSession(adapter, request, sessionMaxAgeSeconds)),
+        ),
+      updateMany: (request) => write(request.model, (adapter) => adapter.updateMany(request)),
+      delete: (request) => write(request.model, (adapter) => adapter.delete(request)),
+      deleteMany: (request) => write(request.model, (adapter) => adapter.deleteMany(request)),
+      consumeOne: (request) => write(request.model, (adapter) => adapter.consumeOne(request)),
+      incrementOne: (request) => write(request.model, (adapter) => adapter.incrementOne(request)),
+      transaction: (work) =>
         units.current() === undefined
           ? units.run(
               newUnit(),
@@ -76,67 +79,57 @@ export function createAdapter(database: Database, units: Units, sessionMaxAgeSec
               () => true,
             )
           : work(outer),
-    } as Adapter;
+    };
     return outer;
   };
 }
 
-function method(adapter: Adapter, name: string): Call {
-  return (adapter as unknown as Record<string, Call>)[name] as Call;
+/** Keeps the first failure on the unit; a second sign-up of one e-mail at once gets upstream's own answer to a taken one. */
+function translated(error: unknown, model: string, unit: Unit | undefined): unknown {
+  if (error instanceof APIError) return error;
+  if (model === "user" && isUniqueViolation(error))
+    return APIError.from("UNPROCESSABLE_ENTITY", BASE_ERROR_CODES.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL);
+  if (unit !== undefined) unit.failure ??= error;
+  return error;
 }
 
-/** Keeps the first failure on the unit, and what was found or written for the log. */
-function guarded(units: Units, call: Call): Call {
-  return async (request) => {
-    const unit = units.current();
-    try {
-      const result = await call(request);
-      if (unit !== undefined) remember(unit, request as Request, result);
-      return result;
-    } catch (error) {
-      if (error instanceof APIError) throw error;
-      if (isUniqueViolation(error) && (request as Request).model === "user") {
-        // Of two sign-ups at once, the later one: upstream's own answer to a taken e-mail.
-        throw APIError.from("UNPROCESSABLE_ENTITY", BASE_ERROR_CODES.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL);
-      }
-      if (unit !== undefined) unit.failure ??= error;
-      throw error;
-    }
-  };
+/** Notes what was found or written, for the log. */
+function remember(unit: Unit, model: string, result: unknown): void {
+  if (!isEntity(result) || typeof result.id !== "string") return;
+  if (model === "user") unit.seen.userId = result.id;
+  if (model !== "session") return;
+  unit.seen.sessionId = result.id;
+  if (typeof result.userId === "string") unit.seen.userId = result.userId;
 }
 
-function remember(unit: Unit, request: Request, result: unknown): void {
-  if (typeof result !== "object" || result === null) return;
-  const entity = result as Entity;
-  if (request.model === "user" && typeof entity["id"] === "string") unit.seen.userId = entity["id"];
-  if (request.model === "session" && typeof entity["id"] === "string") {
-    unit.seen.sessionId = entity["id"];
-    if (typeof entity["userId"] === "string") unit.seen.userId = entity["userId"];
-  }
+function isEntity(value: unknown): value is { readonly id?: unknown; readonly userId?: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function hasLifetime(value: unknown): value is Lifetime {
+  const { createdAt, expiresAt } = (isEntity(value) ? value : {}) as Partial<Lifetime>;
+  return createdAt instanceof Date && expiresAt instanceof Date;
 }
 
 /** Shows sessions with the end that counts: the absolute lifetime is not BetterAuth's idea. */
-function endSessions(result: unknown, request: Request, maxAgeSeconds: number): unknown {
-  if (request.model !== "session" || typeof result !== "object" || result === null) return result;
-  if (Array.isArray(result)) return result.map((row) => endSessions(row, request, maxAgeSeconds));
-  const { expiresAt, createdAt } = result as Entity;
-  if (!(expiresAt instanceof Date) || !(createdAt instanceof Date)) return result;
-  const end = sessionEnd({ expiresAt: expiresAt.getTime(), createdAt: createdAt.getTime() }, maxAgeSeconds);
-  return end === expiresAt.getTime() ? result : { ...result, expiresAt: new Date(end) };
+function endSessions<T>(result: T, maxAgeSeconds: number): T {
+  if (Array.isArray(result)) return result.map((row: unknown) => endSessions(row, maxAgeSeconds)) as T;
+  if (!hasLifetime(result)) return result;
+  const end = endOf(result, maxAgeSeconds);
+  return end === result.expiresAt.getTime() ? result : { ...result, expiresAt: new Date(end) };
 }
 
 /** Keeps a sliding refresh within the session's absolute lifetime. */
-async function clampSession(
-  adapter: Adapter,
-  name: string,
-  request: Request,
-  maxAgeSeconds: number,
-): Promise<unknown> {
-  const expiresAt = request.update?.["expiresAt"];
-  if (name !== "update" || request.model !== "session" || !(expiresAt instanceof Date)) return request;
-  const row = (await method(adapter, "findOne")({ model: "session", where: request.where })) as Entity | null;
-  const createdAt = row?.["createdAt"];
-  if (!(createdAt instanceof Date)) return request;
-  const end = sessionEnd({ expiresAt: expiresAt.getTime(), createdAt: createdAt.getTime() }, maxAgeSeconds);
-  return { ...request, update: { ...request.update, expiresAt: new Date(end) } };
+async function clampSession(adapter: Adapter, request: Update, maxAgeSeconds: number): Promise<Update> {
+  const { model, where, update } = request;
+  const { expiresAt } = update;
+  if (model !== "session" || !(expiresAt instanceof Date)) return request;
+  const row = await adapter.findOne<Lifetime>({ model, where });
+  if (row === null) return request;
+  const end = endOf({ createdAt: row.createdAt, expiresAt }, maxAgeSeconds);
+  return { ...request, update: { ...update, expiresAt: new Date(end) } };
+}
+
+function endOf({ createdAt, expiresAt }: Lifetime, maxAgeSeconds: number): number {
+  return sessionEnd({ createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() }, maxAgeSeconds);
 }

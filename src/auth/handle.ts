@@ -34,6 +34,8 @@ export interface HandlerDeps {
   /** Whether the presented session already ends at its absolute lifetime. */
   readonly isClamped: (cookie: string | null) => Promise<boolean>;
   readonly onRehashError: (error: unknown) => void;
+  /** Takes work that never rejects and that no answer waits for. */
+  readonly inBackground: (work: Promise<void>) => void;
 }
 
 export type Handle = (request: AuthRequest, unit?: Unit) => Promise<Response>;
@@ -67,7 +69,8 @@ async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): 
     },
     (answer) => answer.status < 400,
   );
-  if (unit.rehash !== undefined && request.name === "signIn") await rehash(deps, unit);
+  // Not awaited: the sign-in is committed, and nothing that comes after may turn it into an error.
+  if (unit.rehash !== undefined && request.name === "signIn") deps.inBackground(rehash(deps, unit));
   return await shape(request.name, response);
 }
 

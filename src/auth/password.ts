@@ -43,7 +43,7 @@ export function createPasswords(limits: {
       const normalized = password.normalize("NFKC");
       if (scryptPattern.test(stored))
         return await inTurn(() => verifyScrypt({ hash: stored, password: normalized }));
-      if (!isBearable(stored)) return false;
+      if (!isAffordable(stored)) return false;
       return await inTurn(() => Bun.password.verify(normalized, stored));
     },
     isOutdated: (stored) => !stored.startsWith(currentPrefix),
@@ -57,7 +57,7 @@ export function tooBusy(): AppError {
   });
 }
 
-function isBearable(stored: string): boolean {
+function isAffordable(stored: string): boolean {
   const [, memoryKib, passes, lanes] = argon2Pattern.exec(stored) ?? [];
   return (
     Number(memoryKib) <= argon2Limits.memoryKib &&

@@ -1,7 +1,7 @@
 import type { Environment, LoadedConfig } from "../config/config.ts";
 
 /** What a command may touch, read once in main. */
-export interface Surroundings {
+export interface CommandContext {
   readonly version: string;
   /**
    * Loads the configuration.
@@ -9,15 +9,14 @@ export interface Surroundings {
    * @throws ConfigError
    */
   readonly loadConfig: (replaced?: Environment) => LoadedConfig;
-  /** Data, to stdout. */
-  readonly print: (text: string) => void;
-  /** Talk, to stderr. */
-  readonly tell: (text: string) => void;
+  /** Writes a line of data. */
+  readonly stdout: (line: string) => void;
+  /** Writes a line for people. */
+  readonly stderr: (line: string) => void;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
 }
 
-/** What every command is told. */
 export interface CommandOptions {
   /** Whether data is printed as JSON. */
   readonly json: boolean;
@@ -25,6 +24,18 @@ export interface CommandOptions {
 
 /** A command's work; resolves to the process's exit status. */
 export type Command<Options = unknown> = (
-  surroundings: Surroundings,
+  context: CommandContext,
   options: CommandOptions & Options,
 ) => Promise<number>;
+
+/** Exit statuses: done, failed, used wrongly. */
+export const exitStatus = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** Says on stderr what went wrong, and the step to take. */
+export function printFailure(
+  { stderr }: Pick<CommandContext, "stderr">,
+  message: string,
+  remedy: string,
+): void {
+  stderr(`Error: ${message}\nTry: ${remedy}`);
+}

@@ -1,23 +1,21 @@
 import type { Check } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
-import { exitStatus } from "./exit-status.ts";
-import { complain } from "./report-error.ts";
-import type { Command } from "./command.ts";
+import { type Command, exitStatus, printFailure } from "./command.ts";
 
 /** Runs every check and prints what each found. Exit status 1 when one failed. */
-export const doctor: Command = async (surroundings, { json }) => {
-  const checks = await diagnose(surroundings);
+export const doctor: Command = async (context, { json }) => {
+  const checks = await diagnose(context);
   const count = (status: Check["status"]) => checks.filter((check) => check.status === status).length;
   const [failures, warnings] = [count("failure"), count("warning")];
   const status = failures > 0 ? "failure" : warnings > 0 ? "warning" : "ok";
-  surroundings.print(json ? JSON.stringify({ status, checks }) : checks.map(line).join("\n"));
+  context.stdout(json ? JSON.stringify({ status, checks }) : checks.map(line).join("\n"));
   const summary = `${checks.length} checks: ${failures} failed, ${warnings} with a warning`;
   if (failures > 0) {
     const remedy = checks.find((check) => check.status === "failure")?.remedy;
-    complain(surroundings, summary, remedy ?? "latchkey config");
+    printFailure(context, summary, remedy ?? "latchkey config");
     return exitStatus.failed;
   }
-  surroundings.tell(summary);
+  context.stderr(summary);
   return exitStatus.ok;
 };
 

@@ -1,7 +1,6 @@
-import { loadSoundConfig } from "../doctor/partial-config.ts";
+import { loadPartialConfig } from "../doctor/partial-config.ts";
 import { CommandError } from "../errors.ts";
-import { exitStatus } from "./exit-status.ts";
-import type { Command, Surroundings } from "./command.ts";
+import { type Command, type CommandContext, exitStatus } from "./command.ts";
 
 interface HealthcheckOptions {
   readonly url?: URL;
@@ -10,7 +9,7 @@ interface HealthcheckOptions {
 
 /** Asks the server for its readiness. @throws CommandError on any answer but 200, and on none in time. */
 export const healthcheck: Command<HealthcheckOptions> = async (
-  { loadConfig, print },
+  { loadConfig, stdout },
   { json, url, timeout },
 ) => {
   const targets = url === undefined ? configuredTargets(loadConfig) : [healthUrl(url)];
@@ -19,7 +18,7 @@ export const healthcheck: Command<HealthcheckOptions> = async (
   for (const target of targets) {
     try {
       await requireReady(target, deadline, timeout);
-      print(json ? JSON.stringify({ status: "ok", url: target }) : `${target} is ready`);
+      stdout(json ? JSON.stringify({ status: "ok", url: target }) : `${target} is ready`);
       return exitStatus.ok;
     } catch (error) {
       failure ??= error;
@@ -29,8 +28,8 @@ export const healthcheck: Command<HealthcheckOptions> = async (
 };
 
 /** Where the server listens, even while something else in the configuration is wrong. */
-function configuredTargets(loadConfig: Surroundings["loadConfig"]): readonly string[] {
-  const { loaded } = loadSoundConfig(loadConfig);
+function configuredTargets(loadConfig: CommandContext["loadConfig"]): readonly string[] {
+  const { loaded } = loadPartialConfig(loadConfig);
   const { host = "127.0.0.1", port = 3001 } = loaded?.config ?? {};
   if (port === 0) {
     throw new CommandError(

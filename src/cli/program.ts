@@ -1,10 +1,8 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
 import { editDistance } from "../config/parse.ts";
-import { exitStatus } from "./exit-status.ts";
-import { reportFailure } from "./report-error.ts";
+import { CommandError, ConfigError, reasonOf } from "../errors.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import type { Command, Surroundings } from "./command.ts";
-import { version } from "./version.ts";
+import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
 
 const requestTimeoutMaxMs = 60_000;
 
@@ -13,22 +11,23 @@ const commands = {
   serve: lazy(async () => (await import("./serve.ts")).serve),
   migrate: lazy(async () => (await import("./migrate.ts")).migrate),
   doctor: lazy(async () => (await import("./doctor.ts")).doctor),
-  config: lazy(async () => (await import("./show-config.ts")).config),
+  config: lazy(async () => (await import("./print.ts")).printConfig),
   healthcheck: lazy(async () => (await import("./healthcheck.ts")).healthcheck),
-  secret: lazy(async () => (await import("./secret.ts")).secret),
+  secret: lazy(async () => (await import("./print.ts")).printSecret),
+  version: lazy(async () => (await import("./print.ts")).printVersion),
 };
 
 function lazy<Options>(load: () => Promise<Command<Options>>): Command<Options> {
-  return async (surroundings, options) => await (await load())(surroundings, options);
+  return async (context, options) => await (await load())(context, options);
 }
 
 /**
  * Runs one command line. @param argv the arguments after the program's name.
  * @returns the exit status; a failure was printed as `Error: …` and `Try: …` on stderr.
  */
-export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   let status: number = exitStatus.ok;
-  const program = createProgram(surroundings, (result) => {
+  const program = createProgram(context, (result) => {
     status = result;
   });
   const named = argv.find((argument) => program.commands.some((command) => command.name() === argument));
@@ -38,22 +37,53 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
     return status;
   } catch (error) {
     const usage = named === undefined ? "latchkey --help" : `latchkey ${named} --help`;
-    return reportFailure(error, surroundings, { json: argv.includes("--json"), usage });
+    return reportFailure(error, context, { json: argv.includes("--json"), usage });
   }
 }
 
-function createProgram(surroundings: Surroundings, end: (status: number) => void): Program {
+/**
+ * Says why a command failed; with JSON also as one object on stdout: `{error: {message, remedy}}`, or
+ * `{problems: [{variable, reason, remedy}]}` for a configuration that cannot be used.
+ * @param usage the command that explains how the command is used.
+ * @returns the exit status.
+ */
+function reportFailure(
+  error: unknown,
+  context: CommandContext,
+  { json, usage }: { readonly json: boolean; readonly usage: string },
+): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return exitStatus.ok;
+  if (error instanceof ConfigError) {
+    for (const { variable, reason, remedy } of error.problems)
+      printFailure(context, `${variable}: ${reason}`, remedy);
+    if (json) context.stdout(JSON.stringify({ problems: error.problems }));
+    return exitStatus.usage;
+  }
+  const isUsage = error instanceof CommanderError;
+  const message = isUsage ? usageMessage(error) : reasonOf(error);
+  const remedy = isUsage ? usage : error instanceof CommandError ? error.remedy : "latchkey doctor";
+  printFailure(context, message, remedy);
+  if (json) context.stdout(JSON.stringify({ error: { message, remedy } }));
+  return isUsage ? exitStatus.usage : exitStatus.failed;
+}
+
+/** Commander puts its suggestions on a line of their own. */
+function usageMessage({ message }: CommanderError): string {
+  return message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+}
+
+function createProgram(context: CommandContext, end: (status: number) => void): Program {
   const program = new Program("latchkey")
     .description(
       "A single-binary auth server: e-mail and password sign-in, session cookies, session verification.",
     )
     .option("--json", "print JSON")
-    .version(`latchkey ${surroundings.version}`, "-V, --version", "print the version")
+    .version(`latchkey ${context.version}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", programHelp)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => surroundings.print(text.trimEnd()), writeErr: () => {} });
+    .configureOutput({ writeOut: (text) => context.stdout(text.trimEnd()), writeErr: () => {} });
   const add = <Options>(name: string, summary: string, command: Command<Options>, isDefault = false) =>
     program
       .command(name, { isDefault })
@@ -63,7 +93,7 @@ function createProgram(surroundings: Surroundings, end: (status: number) => void
       .addHelpText("after", commandHelp(name))
       .allowExcessArguments(false)
       .action(async (options: Options, self: Program) => {
-        end(await command(surroundings, { ...options, json: self.optsWithGlobals()["json"] === true }));
+        end(await command(context, { ...options, json: self.optsWithGlobals()["json"] === true }));
       });
   add("serve", "run the server (the default)", commands.serve, true);
   add("migrate", "bring the database's schema up to date", commands.migrate).option(
@@ -76,7 +106,7 @@ function createProgram(surroundings: Surroundings, end: (status: number) => void
     .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
   add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
-  add("version", "print the version", version);
+  add("version", "print the version", commands.version);
   return program;
 }
 

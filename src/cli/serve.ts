@@ -10,34 +10,35 @@ import type { Command } from "./command.ts";
 const drainTimeoutMs = 10_000;
 
 /** Runs the server until SIGTERM or SIGINT; a second signal ends it at once. */
-export const serve: Command = async ({ loadConfig, version, print }, { json }) => {
+export const serve: Command = async ({ loadConfig, version, stdout }, { json }) => {
   const loaded = loadConfig();
   const log = openLog({ level: loaded.config.logLevel, format: json ? "json" : loaded.config.logFormat });
-  // Embedded data has an owner; files made from here on are for it alone.
-  process.umask(0o077);
-  const widened =
-    loaded.config.database.driver === "sqlite" ? prepareDataDirectory(loaded.config.dataDir) : undefined;
   const listener = listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, listener.port);
-  describeStart(log, config, version, [...loaded.warnings, ...(widened === undefined ? [] : [widened])]);
+  describeStart(log, config, version, loaded.warnings);
   let service: Service;
   try {
+    // Embedded data has an owner; files made from here on are for it alone.
+    process.umask(0o077);
+    const widened = config.database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
+    if (widened !== undefined) log.warn(widened);
     service = await openService({ config, log, version, now: Date.now });
   } catch (error) {
     await listener.stop();
     throw error;
   }
+  // Before anybody can know that it listens: an unheard signal would end it without a word.
+  const signals = watchSignals();
   listener.serve(service.app);
   log.info(
     { event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port },
     "listening",
   );
   if (json)
-    print(
+    stdout(
       JSON.stringify({ event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port }),
     );
-  const signal = await nextSignal();
-  return await drain(signal, log, listener, service);
+  return await drain(await signals.first, signals.second, log, { listener, service });
 };
 
 function describeStart(log: Log, config: Config, version: string, warnings: readonly string[]): void {
@@ -54,18 +55,34 @@ function describeStart(log: Log, config: Config, version: string, warnings: read
   for (const warning of warnings) log.warn(warning);
 }
 
-function nextSignal(): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
-  return promise;
+/** Hears SIGTERM and SIGINT from now on, so that none is left to the system, which would end the process at once. */
+function watchSignals(): { readonly first: Promise<string>; readonly second: Promise<string> } {
+  const [first, second] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+  const heard: string[] = [];
+  for (const name of ["SIGTERM", "SIGINT"] as const)
+    process.on(name, () => (heard.push(name) === 1 ? first : second).resolve(name));
+  return { first: first.promise, second: second.promise };
 }
 
-async function drain(signal: string, log: Log, listener: Listener, service: Service): Promise<number> {
+interface Running {
+  readonly listener: Listener;
+  readonly service: Service;
+}
+
+async function drain(
+  signal: string,
+  second: Promise<string>,
+  log: Log,
+  { listener, service }: Running,
+): Promise<number> {
   log.info({ event: "draining", signal }, "finishing the requests under way");
-  const cut = Promise.withResolvers<string>();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => cut.resolve("second signal"));
-  const timer = setTimeout(() => cut.resolve("drain timeout"), drainTimeoutMs);
-  const reason = await Promise.race([listener.drain().then(() => "drained"), cut.promise]);
+  const late = Promise.withResolvers<string>();
+  const timer = setTimeout(() => late.resolve("drain timeout"), drainTimeoutMs);
+  const reason = await Promise.race([
+    listener.drain().then(() => "drained"),
+    second.then(() => "second signal"),
+    late.promise,
+  ]);
   clearTimeout(timer);
   if (reason === "second signal") {
     log.warn({ event: "stopped", reason }, "stopped at once");

@@ -1,28 +1,15 @@
 import { isIP } from "node:net";
+import type * as tldts from "tldts";
 import { isHostname } from "./listen.ts";
 import { quote, parseChoice, accepted, type Parsed, refused } from "./parse.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
-
-/** Where strangers rent neighbouring names: the common part of https://publicsuffix.org. */
-const SHARED_HOSTING = `
-  a.run.app amplifyapp.com app.github.dev appspot.com azurecontainerapps.io azurestaticapps.net
-  azurewebsites.net blogspot.com cloudapp.net cloudfront.net ddns.net deno.dev duckdns.org
-  elasticbeanstalk.com firebaseapp.com fly.dev github.io gitlab.io glitch.me herokuapp.com koyeb.app
-  lovable.app netlify.app ngrok-free.app ngrok-free.dev ngrok.app ngrok.dev ngrok.io nip.io now.sh
-  ondigitalocean.app onrender.com pages.dev railway.app readthedocs.io render.com repl.co replit.app
-  replit.dev sslip.io surge.sh trycloudflare.com ts.net up.railway.app vercel.app web.app workers.dev`
-  .trim()
-  .split(/\s+/);
-
-/** `co.uk`, `com.au`: what registries sell names under. */
-const REGISTRY_SUFFIX = /^(?:ac|co|com|edu|gov|net|org|or|ne)\.[a-z]{2}$/;
 
 export interface CookieSettings {
   readonly cookieDomain: string | null;
   readonly cookieSameSite: "lax" | "none";
 }
 
-/** Reads LATCHKEY_COOKIE_DOMAIN and LATCHKEY_COOKIE_SAMESITE. CONTRACT section 2.2. */
+/** Reads LATCHKEY_COOKIE_DOMAIN and LATCHKEY_COOKIE_SAMESITE. */
 export function readCookieSettings(reader: ConfigReader, baseUrl: string | undefined): CookieSettings {
   const host = baseUrl === undefined ? undefined : new URL(baseUrl).hostname;
   const cookieDomain = readParsed<string | null>(
@@ -65,6 +52,10 @@ function suggestDomain(host: string | undefined): string {
     : "the parent domain of BETTER_AUTH_URL, such as example.com";
 }
 
-function isPublicSuffix(domain: string): boolean {
-  return SHARED_HOSTING.includes(domain) || REGISTRY_SUFFIX.test(domain);
+/** Whether strangers register names below a domain (https://publicsuffix.org), so that browsers refuse it. */
+export function isPublicSuffix(domain: string): boolean {
+  // Required where it is used: a server without a cookie domain starts without the list.
+  const { parse } = require("tldts") as typeof tldts;
+  const { publicSuffix, isIcann, isPrivate } = parse(domain, { allowPrivateDomains: true });
+  return publicSuffix === domain && (isIcann === true || isPrivate === true || !domain.includes("."));
 }

@@ -4,12 +4,13 @@ import type { SessionStore } from "./sessions/store.ts";
 export type Parameter = string | number | boolean | null;
 export type Row = Record<string, unknown>;
 
-/** An open transaction on a connection of its own; exactly one of `commit` and `rollback` ends it. */
+/** An open transaction on a connection of its own. The first `commit` or `rollback` ends it; another one does nothing. */
 export interface Transaction {
   /** A Drizzle database bound to this transaction's connection. */
   readonly db: object;
   /** Runs one statement. Placeholders are the dialect's: `?` on SQLite, `$1` on PostgreSQL. */
   query(text: string, parameters?: readonly Parameter[]): Promise<Row[]>;
+  /** @throws AppError 503, with everything rolled back. */
   commit(): Promise<void>;
   /** Never rejects: a connection that cannot roll back is closed. */
   rollback(): Promise<void>;

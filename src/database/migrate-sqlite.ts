@@ -3,8 +3,8 @@ import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { createDurably } from "../durable-file.ts";
 import { CommandError } from "../errors.ts";
 import { adoptTables } from "./adopt/adopt.ts";
-import { errorCode } from "./store-error.ts";
 import { applyMigrations, type MigrationConnection } from "./apply-migrations.ts";
+import { retryWhileBusy } from "./retry-while-busy.ts";
 
 /** Longer than taking over a million sessions, which was seen to take 17 s. */
 const lockTimeoutMs = 60_000;
@@ -41,17 +41,18 @@ function requireSqliteFile(path: string): void {
 
 async function migrateFile(path: string): Promise<readonly string[]> {
   const db = new SqliteDatabase(path, { readwrite: true, create: true });
+  const retry = (run: () => void) => retryWhileBusy(run, performance.now() + lockTimeoutMs);
   try {
     db.run("PRAGMA busy_timeout = 0");
     // It reads the file, which another start may hold alone while it commits.
-    await whenFree(() => db.run("PRAGMA synchronous = FULL"));
+    await retry(() => db.run("PRAGMA synchronous = FULL"));
     // Adoption may rebuild a table, and dropping the old one would delete what refers to it.
     db.run("PRAGMA foreign_keys = OFF");
-    await whenFree(() => db.run("BEGIN IMMEDIATE"));
+    await retry(() => db.run("BEGIN IMMEDIATE"));
     const applied = await applyMigrations(connectionOf(db), adoptTables);
-    await whenFree(() => db.run("COMMIT"));
+    await retry(() => db.run("COMMIT"));
     // Afterwards, since a database that is refused stays as it is.
-    await whenFree(() => db.run("PRAGMA journal_mode = WAL"));
+    await retry(() => db.run("PRAGMA journal_mode = WAL"));
     return applied;
   } finally {
     if (db.inTransaction) db.run("ROLLBACK");
@@ -66,17 +67,4 @@ function connectionOf(db: SqliteDatabase): MigrationConnection {
       return db.query<Record<string, unknown>, (string | number | boolean | null)[]>(text).all(...parameters);
     },
   };
-}
-
-async function whenFree(run: () => void): Promise<void> {
-  const deadline = performance.now() + lockTimeoutMs;
-  for (;;) {
-    try {
-      run();
-      return;
-    } catch (error) {
-      if (!errorCode(error)?.startsWith("SQLITE_BUSY") || performance.now() > deadline) throw error;
-      await Bun.sleep(5 + Math.random() * 20);
-    }
-  }
 }

@@ -26,12 +26,8 @@ export function openNeon(url: string, proxy: string | null, onPoolError: (error:
     schema,
     sessions,
     reads: () => readingDb,
-    async begin(statementTimeoutMs = queryTimeoutMs) {
-      const begun = transaction(await beginOn(pool), statementTimeoutMs);
-      if (statementTimeoutMs > queryTimeoutMs)
-        await begun.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
-      return begun;
-    },
+    begin: async (statementTimeoutMs = queryTimeoutMs) =>
+      transaction(await beginOn(pool, statementTimeoutMs), statementTimeoutMs),
     async ping() {
       const text = "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now";
       return Number((await pool.query<{ now: number }>(text)).rows[0]?.now);
@@ -74,12 +70,15 @@ function openPool(
 }
 
 /** Begins on a connection that answers; a pooled one that died unnoticed is replaced once. */
-async function beginOn(pool: Pool): Promise<PoolClient> {
+async function beginOn(pool: Pool, statementTimeoutMs: number): Promise<PoolClient> {
   for (let attempt = 0; ; attempt += 1) {
     let client: PoolClient | undefined;
     try {
       client = await pool.connect();
+      boundQueries(client, queryTimeoutMs);
       await client.query("BEGIN");
+      if (statementTimeoutMs > queryTimeoutMs)
+        await client.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
       return client;
     } catch (cause) {
       client?.release(true);
@@ -96,12 +95,15 @@ function boundQueries(client: PoolClient, timeoutMs: number): void {
 
 function transaction(client: PoolClient, timeoutMs: number): Transaction {
   boundQueries(client, timeoutMs);
+  let isOpen = true;
   return {
     db: drizzle({ client, schema }),
     async query(text: string, parameters: readonly Parameter[] = []) {
       return (await client.query<Record<string, unknown>>(text, [...parameters])).rows;
     },
     async commit() {
+      if (!isOpen) return;
+      isOpen = false;
       try {
         await client.query("COMMIT");
       } catch (cause) {
@@ -111,6 +113,8 @@ function transaction(client: PoolClient, timeoutMs: number): Transaction {
       client.release();
     },
     async rollback() {
+      if (!isOpen) return;
+      isOpen = false;
       try {
         await client.query("ROLLBACK");
         client.release();

@@ -1,5 +1,5 @@
 import { SQL } from "bun";
-import { drizzle } from "drizzle-orm/bun-sql";
+import { drizzle } from "drizzle-orm/pg-proxy";
 import { withDeadline } from "../deadline.ts";
 import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
@@ -12,10 +12,8 @@ const poolSize = 10;
 const connectTimeoutMs = 4_000;
 const queryTimeoutMs = 4_000;
 
-/** What Drizzle's `bun-sql` driver asks of a client: a lazy query that yields objects, or arrays by `values()`. */
-interface QueryClient {
-  unsafe(text: string, parameters?: unknown[]): PromiseLike<unknown> & { values(): Promise<unknown> };
-}
+/** Runs one statement; its rows as objects, or as arrays of their columns in order. */
+type RunQuery = (text: string, parameters: unknown[], asArrays: boolean) => Promise<Row[]>;
 type Connection = Awaited<ReturnType<SQL["reserve"]>>;
 
 /** Opens any PostgreSQL server through Bun's own client. */
@@ -25,7 +23,8 @@ export function openPostgres(url: string): Database {
     const expired = AbortSignal.timeout(connectTimeoutMs);
     return await pool.reserve({ signal: expired });
   };
-  const readingDb = drizzle({ client: readingClient(connect) as unknown as SQL, schema });
+  const read = createReader(connect);
+  const readingDb = drizzleOver(read);
   const sessions = openPostgresSessions(() => new SQL(connectionOptions(url, 1)));
 
   return {
@@ -34,17 +33,11 @@ export function openPostgres(url: string): Database {
     schema,
     sessions,
     reads: () => readingDb,
-    async begin(statementTimeoutMs = queryTimeoutMs) {
-      const begun = transaction(await beginOn(connect), statementTimeoutMs);
-      if (statementTimeoutMs > queryTimeoutMs)
-        await begun.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
-      return begun;
-    },
+    begin: async (statementTimeoutMs = queryTimeoutMs) =>
+      transaction(await beginOn(connect, statementTimeoutMs), statementTimeoutMs),
     async ping() {
-      const rows = (await readingClient(connect).unsafe(
-        "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now",
-      )) as Row[];
-      return Number(rows[0]?.["now"]);
+      const text = "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now";
+      return Number((await read(text, [], false))[0]?.["now"]);
     },
     async close() {
       await sessions.close();
@@ -78,90 +71,97 @@ function isConnectionLoss(error: unknown): boolean {
 }
 
 /** Begins on a connection that answers; a pooled one that died unnoticed is replaced once. */
-async function beginOn(connect: () => Promise<Connection>): Promise<Connection> {
+async function beginOn(connect: () => Promise<Connection>, statementTimeoutMs: number): Promise<Connection> {
   for (let attempt = 0; ; attempt += 1) {
     let connection: Connection | undefined;
     try {
       connection = await connect();
-      await boundQuery(connection, "BEGIN", [], false);
+      await runBounded(connection, queryTimeoutMs)("BEGIN", [], false);
+      if (statementTimeoutMs > queryTimeoutMs) {
+        const extend = `SET LOCAL statement_timeout = ${statementTimeoutMs}`;
+        await runBounded(connection, queryTimeoutMs)(extend, [], false);
+      }
       return connection;
     } catch (cause) {
-      void connection?.close().catch(() => {});
+      discard(connection);
       if (attempt > 0 || !isConnectionLoss(cause)) throw storeUnavailable(cause);
     }
   }
 }
 
-/** One statement on one connection, bounded: a connection that is late is closed, never used again. */
-async function boundQuery(
-  connection: Connection,
-  text: string,
-  parameters: unknown[],
-  values: boolean,
-  timeoutMs = queryTimeoutMs,
-): Promise<unknown> {
-  const query = connection.unsafe(text, parameters);
-  return await withDeadline<unknown>(Promise.resolve(values ? query.values() : query), timeoutMs, () => {
-    void connection.close().catch(() => {});
-    return new Error(`no answer from PostgreSQL within ${timeoutMs} ms`);
-  });
+/** Statements on one connection, each bounded: a connection that is late is closed, never used again. */
+function runBounded(connection: Connection, timeoutMs: number): RunQuery {
+  return async (text, parameters, asArrays) => {
+    const query = connection.unsafe<Row[]>(text, parameters);
+    return await withDeadline(Promise.resolve(asArrays ? query.values() : query), timeoutMs, () => {
+      discard(connection);
+      return new Error(`no answer from PostgreSQL within ${timeoutMs} ms`);
+    });
+  };
 }
 
-function lazyQuery(run: (values: boolean) => Promise<unknown>): ReturnType<QueryClient["unsafe"]> {
-  return {
-    values: () => run(true),
-    then: (fulfilled, rejected) => run(false).then(fulfilled, rejected),
-  };
+/** Closes a connection that may be in any state; the server rolls back what it leaves open. */
+function discard(connection: Connection | undefined): void {
+  void connection?.close().catch(() => {});
+}
+
+/** Gives a connection back to the pool; one that cannot be given back is gone, which concerns nobody's answer. */
+function giveBack(connection: Connection): void {
+  void connection.release().catch(() => discard(connection));
+}
+
+function drizzleOver(run: RunQuery) {
+  return drizzle(
+    async (text, parameters, method) => ({ rows: await run(text, parameters, method === "all") }),
+    {
+      schema,
+    },
+  );
 }
 
 /** Reads, each on a connection of its own from the pool; a read whose connection was lost is asked once more. */
-function readingClient(connect: () => Promise<Connection>): QueryClient {
-  const once = async (text: string, parameters: unknown[], values: boolean) => {
+function createReader(connect: () => Promise<Connection>): RunQuery {
+  const once: RunQuery = async (...query) => {
     const connection = await connect();
     try {
-      return await boundQuery(connection, text, parameters, values);
+      return await runBounded(connection, queryTimeoutMs)(...query);
     } finally {
-      void connection.release().catch(() => {});
+      giveBack(connection);
     }
   };
-  return {
-    unsafe: (text, parameters = []) =>
-      lazyQuery((values) =>
-        once(text, parameters, values).catch((error: unknown) => {
-          if (!isConnectionLoss(error)) throw error;
-          return once(text, parameters, values);
-        }),
-      ),
-  };
+  return (...query) =>
+    once(...query).catch((error: unknown) => {
+      if (!isConnectionLoss(error)) throw error;
+      return once(...query);
+    });
 }
 
 function transaction(connection: Connection, timeoutMs: number): Transaction {
-  const client: QueryClient = {
-    unsafe: (text, parameters = []) =>
-      lazyQuery((values) => boundQuery(connection, text, parameters, values, timeoutMs)),
-  };
-  const db = drizzle({ client: client as unknown as SQL, schema });
+  const run = runBounded(connection, timeoutMs);
+  let isOpen = true;
   return {
-    db,
-    async query(text: string, parameters: readonly Parameter[] = []) {
-      return (await client.unsafe(text, [...parameters])) as Row[];
-    },
+    db: drizzleOver(run),
+    query: async (text: string, parameters: readonly Parameter[] = []) =>
+      await run(text, [...parameters], false),
     async commit() {
+      if (!isOpen) return;
+      isOpen = false;
       try {
-        await client.unsafe("COMMIT");
+        await run("COMMIT", [], false);
       } catch (cause) {
-        void connection.close().catch(() => {});
+        discard(connection);
         throw storeUnavailable(cause);
       }
-      await connection.release();
+      giveBack(connection);
     },
     async rollback() {
+      if (!isOpen) return;
+      isOpen = false;
       try {
-        await client.unsafe("ROLLBACK");
-        await connection.release();
+        await run("ROLLBACK", [], false);
+        giveBack(connection);
       } catch {
-        // The server rolls back what a closed connection leaves open.
-        await connection.close().catch(() => {});
+        discard(connection);
       }
     },
   };

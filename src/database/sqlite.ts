@@ -2,7 +2,8 @@ import { Database as SqliteDatabase } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { openSqliteSessions } from "./sessions/sqlite-sessions.ts";
 import type { Database, Transaction } from "./database.ts";
-import { errorCode, storeUnavailable } from "./store-error.ts";
+import { retryWhileBusy } from "./retry-while-busy.ts";
+import { storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.sqlite.ts";
 
 /** How long a write waits for the file's lock, another writer's or another process's, before 503. */
@@ -10,18 +11,20 @@ const lockTimeoutMs = 2_000;
 
 /**
  * Opens the embedded SQLite file, which must exist: one connection writes, another only reads.
- * bun:sqlite waits for locks on the event loop's own thread, so `busy_timeout` stays 0 and waiting is done here.
+ * bun:sqlite waits for locks on the event loop's own thread, so that `busy_timeout` is 0 once it is open, and waiting is done here.
  */
 export function openSqlite(path: string): Database {
   const writer = new SqliteDatabase(path, { readwrite: true, create: false });
-  writer.run("PRAGMA busy_timeout = 0");
+  // Another process that closes the file holds it alone for a moment. Nothing is served yet, so waiting here is no harm.
+  writer.run(`PRAGMA busy_timeout = ${lockTimeoutMs}`);
   // FULL: a commit that was answered survives loss of power, not only of the process.
   for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]) {
     writer.run(`PRAGMA ${pragma}`);
   }
   const reader = new SqliteDatabase(path, { readonly: true });
-  reader.run("PRAGMA busy_timeout = 0");
+  reader.run(`PRAGMA busy_timeout = ${lockTimeoutMs}`);
   const sessions = openSqliteSessions(path, reader);
+  for (const connection of [writer, reader]) connection.run("PRAGMA busy_timeout = 0");
   const readingDb = drizzle(reader, { schema });
   const writingDb = drizzle(writer, { schema });
   const acquire = createLock();
@@ -36,7 +39,11 @@ export function openSqlite(path: string): Database {
       const deadline = performance.now() + lockTimeoutMs;
       const release = await acquire(lockTimeoutMs);
       try {
-        await retryWhileBusy(() => writer.run("BEGIN IMMEDIATE"), deadline);
+        await retryWhileBusy(() => {
+          // Left open by a ROLLBACK that failed.
+          if (writer.inTransaction) writer.run("ROLLBACK");
+          writer.run("BEGIN IMMEDIATE");
+        }, deadline);
       } catch (cause) {
         release();
         throw storeUnavailable(cause);
@@ -58,9 +65,18 @@ export function openSqlite(path: string): Database {
 }
 
 function transaction(writer: SqliteDatabase, db: object, release: () => void): Transaction {
+  let isOpen = true;
+  // Once: whoever has the lock by then must not lose it, nor a transaction that is theirs.
   const end = () => {
-    if (writer.inTransaction) writer.run("ROLLBACK");
-    release();
+    if (!isOpen) return;
+    isOpen = false;
+    try {
+      if (writer.inTransaction) writer.run("ROLLBACK");
+    } catch {
+      // `begin` tries again before anything else is written.
+    } finally {
+      release();
+    }
   };
   return {
     db,
@@ -113,17 +129,4 @@ function createLock(): (timeoutMs: number) => Promise<() => void> {
     await turn.promise;
     return release;
   };
-}
-
-/** Runs a statement, again after a jittered pause of 1 to 20 ms while another process holds the file. */
-async function retryWhileBusy(run: () => void, deadline: number): Promise<void> {
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 20)) {
-    try {
-      run();
-      return;
-    } catch (error) {
-      if (!errorCode(error)?.startsWith("SQLITE_BUSY") || performance.now() >= deadline) throw error;
-      await Bun.sleep(pauseMs * (0.5 + Math.random() / 2));
-    }
-  }
 }

@@ -1,14 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { isLoopbackOrigin } from "../config/origin.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
-import {
-  type CookieReach,
-  cookieReach,
-  isHosted,
-  isPublicSuffix,
-  registrableDomain,
-  sharedDomain,
-} from "./cookie-reach.ts";
+import { type CookieReach, cookieReach, isHosted, registrableDomain, sharedDomain } from "./cookie-reach.ts";
 
 type CookieConfig = Pick<Config, "baseUrl" | "trustedOrigins" | "cookieDomain" | "cookieSameSite">;
 
@@ -134,10 +127,6 @@ function crossSiteRemedy(config: CookieConfig, origin: string, division: CookieR
 function domainChecks({ cookieDomain }: CookieConfig): readonly Check[] {
   const name = "cookie domain";
   if (cookieDomain === null) return [passed(name, "none: the cookie stays on latchkey's host")];
-  if (isPublicSuffix(cookieDomain)) {
-    const remedy = "LATCHKEY_COOKIE_DOMAIN= a domain of your own, or unset";
-    return [failed(name, `${cookieDomain} is a public suffix, for which browsers refuse cookies`, remedy)];
-  }
   return [
     warned(
       name,

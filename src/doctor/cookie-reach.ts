@@ -53,12 +53,6 @@ export function isHosted(hostname: string): boolean {
   return parse(hostname, { allowPrivateDomains: true }).isPrivate === true;
 }
 
-/** Whether strangers register names below a domain, so that browsers refuse it as a cookie's Domain. */
-export function isPublicSuffix(domain: string): boolean {
-  const { publicSuffix, isIcann, isPrivate } = parse(domain, { allowPrivateDomains: true });
-  return publicSuffix === domain && (isIcann === true || isPrivate === true || !domain.includes("."));
-}
-
 /** The narrowest domain that holds both hosts and that a cookie may be set for; null when there is none. */
 export function sharedDomain(a: string, b: string): string | null {
   if (registrableDomain(a) === null) return null;

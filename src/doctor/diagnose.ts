@@ -5,9 +5,9 @@ import { cookieChecks } from "./cookie-check.ts";
 import { databaseChecks, databaseDirectoryCheck } from "./database-check.ts";
 import { fileChecksOf } from "./file-check.ts";
 import { proxyChecks } from "./proxy-check.ts";
-import { reasonOf } from "./reason.ts";
+import { reasonOf } from "../errors.ts";
 import { secretCheck } from "./secret-check.ts";
-import { bareName, loadSoundConfig, type SoundConfig } from "./partial-config.ts";
+import { bareName, loadPartialConfig, type PartialConfig } from "./partial-config.ts";
 
 export interface DiagnosisDeps {
   readonly loadConfig: (replaced?: Environment) => LoadedConfig;
@@ -63,14 +63,14 @@ const examinations: readonly Examination[] = [
 
 /** Runs every check, at once and each whatever the others find; changes nothing and never rejects. */
 export async function diagnose({ loadConfig, now }: DiagnosisDeps): Promise<readonly Check[]> {
-  const sound = loadSoundConfig(loadConfig);
+  const sound = loadPartialConfig(loadConfig);
   const groups = await Promise.all(examinations.map((examination) => examine(examination, sound, now)));
   return [...configurationChecks(sound), ...groups.flat()];
 }
 
 async function examine(
   { name, needs, run }: Examination,
-  sound: SoundConfig,
+  sound: PartialConfig,
   now: () => number,
 ): Promise<readonly Check[]> {
   const { loaded, problems, unsound } = sound;
@@ -95,7 +95,7 @@ function impossible(name: string, needs: readonly string[], problems: readonly C
   return failed(name, `could not be checked: ${problem.variable} ${problem.reason}`, problem.remedy);
 }
 
-function configurationChecks({ loaded, problems }: SoundConfig): readonly Check[] {
+function configurationChecks({ loaded, problems }: PartialConfig): readonly Check[] {
   const name = "configuration";
   // Warnings of a configuration with parts left out may be about what stands in for them.
   const warnings = problems.length === 0 ? (loaded?.warnings ?? []) : [];

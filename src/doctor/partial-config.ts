@@ -3,7 +3,7 @@ import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { generateSecret } from "../data-directory.ts";
 
 /** As much of a configuration as can be used. */
-export interface SoundConfig {
+export interface PartialConfig {
   /** What is left once every refused variable counts as unset; undefined when even that cannot be used. */
   readonly loaded: LoadedConfig | undefined;
   /** What is wrong with the real configuration. */
@@ -26,7 +26,7 @@ const groups: readonly (readonly string[])[] = [
  * Loads a configuration although parts of it are refused: those are left out, again and again while leaving one out
  * makes another one wrong. For commands that must work while the configuration does not; no server runs on it.
  */
-export function loadSoundConfig(loadConfig: (replaced?: Environment) => LoadedConfig): SoundConfig {
+export function loadPartialConfig(loadConfig: (replaced?: Environment) => LoadedConfig): PartialConfig {
   const replaced: Record<string, string | undefined> = {};
   let problems: readonly ConfigProblem[] = [];
   for (let round = 0; round < roundsMax; round += 1) {

@@ -1,14 +1,13 @@
-import type { Server } from "bun";
 import { routeList, type RouteWith } from "../routes.ts";
 import type { ReadSession, SessionReading } from "../session/get-session.ts";
-import { isHost } from "./request.ts";
+import { isHost, type Peers } from "./request.ts";
 import type { AnswerVerify } from "./verify.ts";
 
-/** Answers what the fast path does not. @param peer the socket's address; @param reading what is known of the session. */
-export type Respond = (request: Request, peer: string, reading?: SessionReading) => Promise<Response>;
+/** Answers what the fast path does not. @param reading what is known of the session by then. */
+export type Respond = (request: Request, peers: Peers, reading?: SessionReading) => Promise<Response>;
 
 type Answer = Response | Promise<Response>;
-type Handle = (request: Request, server: Server<undefined>) => Answer;
+type Handle = (request: Request, peers: Peers) => Answer;
 /** The routes of `Bun.serve`, which finds them without a router of ours. */
 export type FastRoutes = Readonly<Record<string, { readonly GET: Handle; readonly HEAD: Handle }>>;
 
@@ -34,12 +33,10 @@ export function createFastPath(deps: FastPathDeps): FastRoutes {
     !request.url.includes("?") &&
     isGoodHost(request.headers.get("host")) &&
     !(deps.keepsRequestIds && request.headers.has("x-request-id"));
-  const goOn = (request: Request, server: Server<undefined>, reading?: SessionReading) =>
-    deps.respond(request, server.requestIP(request)?.address ?? "", reading);
-  const session = createSessionHandler(deps, isPlain, goOn);
+  const session = createSessionHandler(deps, isPlain);
   const handlers: Readonly<Record<RouteWith<{ fast: true }>, Handle>> = {
-    verify: (request, server) =>
-      isPlain(request) ? deps.answerVerify(request, deps.nextRequestId()) : goOn(request, server),
+    verify: (request, peers) =>
+      isPlain(request) ? deps.answerVerify(request, deps.nextRequestId()) : deps.respond(request, peers),
     getSession: session,
     session,
   };
@@ -52,11 +49,7 @@ export function createFastPath(deps: FastPathDeps): FastRoutes {
 }
 
 /** Get-session for callers without an Origin: with one, CORS is due, which the application knows to do. */
-function createSessionHandler(
-  deps: FastPathDeps,
-  isPlain: (request: Request) => boolean,
-  goOn: (request: Request, server: Server<undefined>, reading?: SessionReading) => Answer,
-): Handle {
+function createSessionHandler(deps: FastPathDeps, isPlain: (request: Request) => boolean): Handle {
   // In the order of the answers that come through BetterAuth and Elysia.
   const headers = new Headers({
     "Cache-Control": "no-store",
@@ -65,19 +58,21 @@ function createSessionHandler(
     Vary: "Origin",
     ...deps.fixedHeaders,
   });
-  return (request, server) => {
-    if (request.headers.has("origin") || !isPlain(request)) return goOn(request, server);
+  return (request, peers) => {
+    if (request.headers.has("origin") || !isPlain(request)) return deps.respond(request, peers);
     const answer = (reading: SessionReading): Answer => {
-      if (typeof reading !== "string") return goOn(request, server, reading);
+      if (typeof reading !== "string") return deps.respond(request, peers, reading);
       headers.set("X-Request-Id", deps.nextRequestId());
       return new Response(reading, { headers });
     };
     try {
       const reading = deps.readSession(request.headers.get("cookie"));
       // A store that fails is the application's to answer for.
-      return reading instanceof Promise ? reading.then(answer, () => goOn(request, server)) : answer(reading);
+      return reading instanceof Promise
+        ? reading.then(answer, () => deps.respond(request, peers))
+        : answer(reading);
     } catch {
-      return goOn(request, server);
+      return deps.respond(request, peers);
     }
   };
 }

@@ -1,3 +1,4 @@
+import type { Server } from "bun";
 import ipaddr from "ipaddr.js";
 import { AppError } from "../errors.ts";
 import { findRoute, type NamedRoute, withoutTrailingSlash } from "../routes.ts";
@@ -20,8 +21,9 @@ export interface RequestContext {
   readonly reading: SessionReading | undefined;
 }
 
-/** Builds the contexts of requests. @param peer an address without a port, as the socket reports it. */
-export type DescribeRequest = (request: Request, peer: string, reading?: SessionReading) => RequestContext;
+/** Knows the addresses that requests come from. */
+export type Peers = Pick<Server<undefined>, "requestIP">;
+export type DescribeRequest = (request: Request, peers: Peers, reading?: SessionReading) => RequestContext;
 
 /** @param trustedProxies CIDRs, e.g. `10.0.0.0/8`, `::1/128`. */
 export function createRequestDescription(
@@ -29,7 +31,8 @@ export function createRequestDescription(
   nextRequestId: () => string,
 ): DescribeRequest {
   const addresses = createClientAddresses(trustedProxies);
-  return (request, peer, reading) => {
+  return (request, peers, reading) => {
+    const peer = peers.requestIP(request)?.address ?? "";
     const url = URL.canParse(request.url) ? new URL(request.url) : null;
     const path = url === null ? "" : withoutTrailingSlash(url.pathname);
     const inbound = request.headers.get("x-request-id");

@@ -1,10 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import {
-  type CookieReach,
-  cookieReach,
-  isPublicSuffix,
-  sharedDomain,
-} from "../../src/doctor/cookie-reach.ts";
+import { type CookieReach, cookieReach, sharedDomain } from "../../src/doctor/cookie-reach.ts";
 
 type Row = readonly [
   base: string,
@@ -91,20 +86,5 @@ describe("sharedDomain", () => {
     ["localhost", "app.localhost", null],
   ])("of %s and %s is %p", (a, b, expected) => {
     expect(sharedDomain(a, b)).toBe(expected);
-  });
-});
-
-describe("isPublicSuffix", () => {
-  test.each([
-    ["github.io", true],
-    ["s3.amazonaws.com", true],
-    ["co.uk", true],
-    ["com", true],
-    ["internal", true],
-    ["example.com", false],
-    ["me.github.io", false],
-    ["corp.internal", false],
-  ])("of %s is %p", (domain, expected) => {
-    expect(isPublicSuffix(domain)).toBe(expected);
   });
 });

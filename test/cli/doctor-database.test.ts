@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { clockCheck } from "../../src/doctor/clock-check.ts";
+import { clockCheck } from "../../src/doctor/database-check.ts";
 import { type Dialect, dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { diagnoseBy } from "./doctor-run.ts";
 import { runCommand } from "./run-command.ts";

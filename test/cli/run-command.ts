@@ -27,8 +27,8 @@ export async function runCommand(
         { ...env, ...replaced },
         { readFile: (path) => readFileSync(path, "utf8"), cwd, isTerminal: false, cpuCount: 2 },
       ),
-    print: (text) => stdout.push(`${text}\n`),
-    tell: (text) => stderr.push(`${text}\n`),
+    stdout: (text) => stdout.push(`${text}\n`),
+    stderr: (text) => stderr.push(`${text}\n`),
     now,
   });
   return { exitCode, stdout: stdout.join(""), stderr: stderr.join("") };

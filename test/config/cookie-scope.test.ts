@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { isPublicSuffix } from "../../src/config/cookie-scope.ts";
 import { load, problemsOf } from "./load.ts";
 
 const HTTPS = { BETTER_AUTH_URL: "https://auth.eu.example.com" };
@@ -32,6 +33,10 @@ describe("LATCHKEY_COOKIE_DOMAIN", () => {
     ["https://me.vercel.app", ".VERCEL.app", "strangers"],
     ["https://auth.co.uk", "co.uk", "strangers"],
     ["https://auth.com.au", "com.au", "strangers"],
+    ["https://auth.me.uk", "me.uk", "strangers"],
+    ["https://auth.police.uk", "police.uk", "strangers"],
+    ["https://auth.asso.fr", "asso.fr", "strangers"],
+    ["https://me.s3.amazonaws.com", "s3.amazonaws.com", "strangers"],
   ])("at %s refuses %s: %s", (url, domain, reason) => {
     expect(problemsOf({ BETTER_AUTH_URL: url, LATCHKEY_COOKIE_DOMAIN: domain })).toEqual([
       {
@@ -80,5 +85,20 @@ describe("LATCHKEY_COOKIE_SAMESITE", () => {
   ])("at %j takes %s", (env, text) => {
     const { config } = load({ ...env, LATCHKEY_COOKIE_SAMESITE: text });
     expect(config.cookieSameSite as string).toBe(text.toLowerCase());
+  });
+});
+
+describe("isPublicSuffix", () => {
+  test.each([
+    ["github.io", true],
+    ["s3.amazonaws.com", true],
+    ["co.uk", true],
+    ["com", true],
+    ["internal", true],
+    ["example.com", false],
+    ["me.github.io", false],
+    ["corp.internal", false],
+  ])("of %s is %p", (domain, expected) => {
+    expect(isPublicSuffix(domain)).toBe(expected);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { openDatabase } from "../../src/database/open.ts";
 import { migrateServer } from "../../src/database/migrate-server.ts";
 import { migrateSqliteFile } from "../../src/database/migrate-sqlite.ts";
-import { sweepBatch, sweepBatchSize } from "../../src/database/sweep.ts";
+import { sweepBatch, sweepBatchSize } from "../../src/database/sweeper.ts";
 import { createSweeper } from "../../src/database/sweeper.ts";
 import { dialects, openTestDatabase } from "../support/databases.ts";
 import { mkdirSync } from "node:fs";

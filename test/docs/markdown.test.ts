@@ -144,8 +144,8 @@ async function helpOf(command: string): Promise<string> {
     loadConfig: () => {
       throw new Error("help needs no configuration");
     },
-    print: (text) => (printed += `${text}\n`),
-    tell: () => {},
+    stdout: (text) => (printed += `${text}\n`),
+    stderr: () => {},
     now: Date.now,
   });
   return printed;

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import type { Server } from "bun";
 import { storeUnavailable } from "../../src/database/store-error.ts";
 import { createFastPath, type FastPathDeps } from "../../src/http/fast-path.ts";
 import { routeList } from "../../src/routes.ts";
@@ -17,16 +16,16 @@ function open(deps: Partial<FastPathDeps> = {}) {
     nextRequestId: () => `id-${(count += 1)}`,
     fixedHeaders: { "X-Content-Type-Options": "nosniff" },
     keepsRequestIds: false,
-    respond: async (_request, peer, reading) => {
+    respond: async (request, peers, reading) => {
       handedOn.push(reading);
-      return new Response(`the long way from ${peer}`);
+      return new Response(`the long way from ${peers.requestIP(request)?.address}`);
     },
     ...deps,
   });
-  const server = { requestIP: () => ({ address: "198.51.100.7" }) } as unknown as Server<undefined>;
+  const peers = { requestIP: () => ({ address: "198.51.100.7", family: "IPv4", port: 1 }) as const };
   const ask = async (path: string, headers: Readonly<Record<string, string>> = {}) => {
     const request = new Request(`http://localhost${path}`, { headers: { host: "localhost", ...headers } });
-    return await routes[path.split("?")[0] ?? ""]?.GET(request, server);
+    return await routes[path.split("?")[0] ?? ""]?.GET(request, peers);
   };
   const text = async (path: string, headers?: Readonly<Record<string, string>>) =>
     await (await ask(path, headers))?.text();

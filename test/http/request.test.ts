@@ -170,7 +170,9 @@ describe("isHost", () => {
 describe("createRequestDescription", () => {
   const describeRequest = createRequestDescription(["10.0.0.0/8"], () => "made");
   const from = (peer: string, path: string, headers: Record<string, string> = {}) =>
-    describeRequest(new Request(`http://localhost${path}`, { headers }), peer);
+    describeRequest(new Request(`http://localhost${path}`, { headers }), {
+      requestIP: () => ({ address: peer, family: "IPv4", port: 1 }),
+    });
 
   test("finds the route at a path, with and without its trailing slash", () => {
     for (const path of ["/api/auth/sign-out", "/api/auth/sign-out/"])

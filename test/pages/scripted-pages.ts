@@ -58,7 +58,8 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
     health: async () => new Response(),
     now: () => scriptedNow,
   });
-  return (request) => app.respond(request, "127.0.0.1");
+  const peers = { requestIP: () => ({ address: "127.0.0.1", family: "IPv4", port: 1 }) as const };
+  return (request) => app.fetch(request, peers);
 }
 
 async function answerOf(

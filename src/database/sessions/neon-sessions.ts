@@ -1,7 +1,7 @@
 import type { Pool } from "@neondatabase/serverless";
 import { errorCode } from "../store-error.ts";
-import { batchLookup } from "./columns-postgres.ts";
-import type { SessionColumns, SessionStore } from "./store.ts";
+import { batchLookup, type SessionColumns } from "./lookup.ts";
+import type { SessionStore } from "./store.ts";
 import { openBatchedSessions } from "./batched.ts";
 
 /** Connections for lookups, so that no other query can starve them; each takes one batch at a time. */

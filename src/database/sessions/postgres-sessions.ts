@@ -1,6 +1,6 @@
 import type { SQL } from "bun";
-import { batchLookup } from "./columns-postgres.ts";
-import type { SessionColumns, SessionStore } from "./store.ts";
+import { batchLookup, type SessionColumns } from "./lookup.ts";
+import type { SessionStore } from "./store.ts";
 import { openBatchedSessions } from "./batched.ts";
 
 /**

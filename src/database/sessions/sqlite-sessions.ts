@@ -4,13 +4,8 @@ import { storeUnavailable } from "../store-error.ts";
 import { createBoundedMap } from "../../bounded-map.ts";
 import { openChangeGuard } from "./change-guard.ts";
 import { openChangeLog } from "./change-log.ts";
-import {
-  type SessionColumns,
-  type SessionRow,
-  type SessionStore,
-  sessionColumns,
-  sessionRow,
-} from "./store.ts";
+import { type SessionColumns, sessionColumns, sessionRow } from "./lookup.ts";
+import type { SessionRow, SessionStore } from "./store.ts";
 
 /** Rows kept at the most. */
 const cacheSize = 10_240;

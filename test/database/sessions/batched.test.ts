@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { SessionColumns } from "../../../src/database/sessions/store.ts";
+import type { SessionColumns } from "../../../src/database/sessions/lookup.ts";
 import { openBatchedSessions } from "../../../src/database/sessions/batched.ts";
 import type { SessionRow } from "../../../src/database/sessions/store.ts";
 

@@ -2,8 +2,8 @@ import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type ChangeGuard, openChangeGuard } from "../../../src/database/sessions/change-guard.ts";
-import { mapHeader } from "../../../src/database/sessions/shared-header.ts";
+import { type ChangeGuard, mapHeader, openChangeGuard } from "../../../src/database/sessions/change-guard.ts";
+
 import { temporaryDirectory } from "../../support/reaper.ts";
 
 interface Opened {

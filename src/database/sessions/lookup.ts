@@ -1,4 +1,54 @@
-import { type SessionColumns, type SessionRow, sessionColumns, sessionRow } from "./store.ts";
+import type { SessionRow } from "./store.ts";
+
+/** One row of a lookup, fetched as an array, in the order of `sessionColumns`; SQLite keeps booleans as 0 and 1. */
+export type SessionColumns = [
+  string,
+  string,
+  string,
+  number,
+  number,
+  number,
+  string | null,
+  string | null,
+  string,
+  string,
+  boolean | number,
+  string | null,
+  number,
+  number,
+];
+
+/** The columns of a lookup: of the session `s` and its user `u`, each instant wrapped by `instant`. */
+export const sessionColumns = (instant: (column: string) => string): string =>
+  [
+    "s.id, s.token, s.user_id",
+    ...["s.expires_at", "s.created_at", "s.updated_at"].map(instant),
+    "s.ip_address, s.user_agent, u.name, u.email, u.email_verified, u.image",
+    ...["u.created_at", "u.updated_at"].map(instant),
+  ].join(", ");
+
+/** Reads one row of a lookup. */
+export function sessionRow(c: SessionColumns): SessionRow {
+  return {
+    id: c[0],
+    token: c[1],
+    userId: c[2],
+    expiresAt: c[3],
+    createdAt: c[4],
+    updatedAt: c[5],
+    ipAddress: c[6],
+    userAgent: c[7],
+    user: {
+      id: c[2],
+      name: c[8],
+      email: c[9],
+      emailVerified: Boolean(c[10]),
+      image: c[11],
+      createdAt: c[12],
+      updatedAt: c[13],
+    },
+  };
+}
 
 /**
  * Looks a batch of sessions up; its one parameter is the array of tokens. Instants come as seconds since the epoch,

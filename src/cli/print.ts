@@ -1,0 +1,45 @@
+import type { Setting } from "../config/config.ts";
+import { generateSecret } from "../data-directory.ts";
+import { type Command, exitStatus } from "./command.ts";
+
+/** Prints every setting with its source, secrets masked, and the warnings on stderr. */
+export const printConfig: Command = async ({ loadConfig, stdout, stderr }, { json }) => {
+  const { settings, warnings } = loadConfig();
+  if (json) stdout(JSON.stringify(settings));
+  else stdout(inColumns([["NAME", "VALUE", "SOURCE"], ...settings.map(rowOf)]));
+  for (const warning of warnings) stderr(`Warning: ${warning}`);
+  return exitStatus.ok;
+};
+
+/** Prints a new secret, 256 random bits in base64, and nothing else. */
+export const printSecret: Command = async ({ stdout }, { json }) => {
+  const secret = generateSecret();
+  stdout(json ? JSON.stringify({ secret }) : secret);
+  return exitStatus.ok;
+};
+
+/** Prints the version, and as JSON the runtime's too. */
+export const printVersion: Command = async ({ stdout, version }, { json }) => {
+  stdout(json ? JSON.stringify({ version, bun: Bun.version }) : `latchkey ${version}`);
+  return exitStatus.ok;
+};
+
+function rowOf({ name, value, source, variable }: Setting): readonly string[] {
+  const place = source === "file" ? `file (${variable})` : source;
+  // An alias such as CORS_ALLOWED_ORIGINS is named: it is what has to be changed.
+  const isAlias = source === "environment" && variable !== null && variable !== name;
+  return [name, value === "" ? "-" : value, isAlias ? `${place} (${variable})` : place];
+}
+
+/** Lays rows out in columns, two spaces apart; the last column is not padded. */
+function inColumns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join("  ");
+  return rows.map(line).join("\n");
+}
