@@ -22,6 +22,8 @@ export interface ServiceDeps {
   readonly version: string;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
+  /** Between a write and the sweep that follows it; default 10 s. */
+  readonly sweepDelayMs?: number;
 }
 
 export interface Service {
@@ -41,7 +43,7 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     batchSize: sweepBatchSize,
     now: deps.now,
     onFailure: (cause) => deps.log.debug({ cause }, "ended sessions could not be swept"),
-    delayMs: 10_000,
+    delayMs: deps.sweepDelayMs ?? 10_000,
     pauseMs: 20,
   });
   const background = new Set<Promise<void>>();

@@ -1,9 +1,10 @@
 import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-serverless";
+import { drizzle as drizzleOver } from "drizzle-orm/pg-proxy";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
 import { lookupPoolSize, openNeonSessions } from "./sessions/neon-sessions.ts";
 import type { Database, Parameter, Transaction } from "./database.ts";
-import { storeUnavailable } from "./store-error.ts";
+import { isConnectionLoss, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
 const poolSize = 10;
@@ -17,7 +18,7 @@ export function openNeon(url: string, proxy: string | null, onPoolError: (error:
   neonConfig.coalesceWrites = false;
   if (proxy !== null) useProxy(proxy);
   const pool = openPool(url, poolSize, queryTimeoutMs, onPoolError);
-  const readingDb = drizzle({ client: pool, schema });
+  const readingDb = drizzleOver(createReader(pool), { schema });
   const sessions = openNeonSessions(openPool(url, lookupPoolSize, lookupTimeoutMs, onPoolError));
 
   return {
@@ -67,6 +68,19 @@ function openPool(
   // An idle connection that is cut raises `error` on the pool; unheard, it would end the process.
   pool.on("error", onError);
   return pool;
+}
+
+/** Reads, each on a connection of the pool; a read whose connection was lost is asked once more. */
+function createReader(pool: Pool) {
+  return async (text: string, values: unknown[], method: "all" | "execute") => {
+    const ask = () =>
+      pool.query({ text, values, ...(method === "all" ? { rowMode: "array" as const } : {}) });
+    const { rows } = await ask().catch((error: unknown) => {
+      if (!isConnectionLoss(error)) throw error;
+      return ask();
+    });
+    return { rows };
+  };
 }
 
 /** Begins on a connection that answers; a pooled one that died unnoticed is replaced once. */

@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { withDeadline } from "../deadline.ts";
 import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
-import { errorCode, storeUnavailable } from "./store-error.ts";
+import { isConnectionLoss, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
 /** Connections for everything but session lookups, which have their own. */
@@ -61,13 +61,6 @@ function connectionOptions(url: string, max: number): SQL.PostgresOrMySQLOptions
       lock_timeout: 2_000,
     },
   };
-}
-
-/** Whether a query failed because its connection did: nothing was read, and a read may be asked again. */
-function isConnectionLoss(error: unknown): boolean {
-  const code = errorCode(error) ?? "";
-  // 57P01-57P03: the server ends the connection; class 08: connection exceptions.
-  return code.startsWith("ERR_POSTGRES_CONNECTION") || code.startsWith("57P0") || code.startsWith("08");
 }
 
 /** Begins on a connection that answers; a pooled one that died unnoticed is replaced once. */

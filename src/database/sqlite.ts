@@ -51,10 +51,11 @@ export function openSqlite(path: string): Database {
       return transaction(writer, writingDb, release);
     },
     async ping() {
-      return (
-        reader.query<{ now: number }, []>("SELECT (julianday('now') - 2440587.5) * 86400000 AS now").get()
-          ?.now ?? Number.NaN
-      );
+      // From a table, or nothing of the file would be read.
+      const text = "SELECT (julianday('now') - 2440587.5) * 86400000 AS now FROM latchkey_migration LIMIT 1";
+      const row = reader.query<{ now: number }, []>(text).get();
+      if (row === null) throw new Error("no migration is applied");
+      return row.now;
     },
     async close() {
       // The sessions' guard, which closes last, must outlive every connection.
@@ -86,6 +87,7 @@ function transaction(writer: SqliteDatabase, db: object, release: () => void): T
         .all(...parameters);
     },
     async commit() {
+      if (!isOpen) return;
       try {
         // A reader that checkpoints can make COMMIT itself report busy; the transaction is then still open.
         await retryWhileBusy(() => writer.run("COMMIT"), performance.now() + lockTimeoutMs);

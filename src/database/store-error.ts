@@ -28,3 +28,13 @@ export function isUniqueViolation(error: unknown): boolean {
   const code = errorCode(error);
   return code !== undefined && uniqueViolationCodes.has(code);
 }
+
+/** Whether a query failed because its connection did: nothing was read, and a read may be asked again. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = errorCode(error) ?? "";
+  // 57P01-57P03: the server ends the connection; class 08: connection exceptions.
+  if (code.startsWith("ERR_POSTGRES_CONNECTION") || code.startsWith("57P0") || code.startsWith("08"))
+    return true;
+  // Neon's driver has no code for it.
+  return error instanceof Error && error.message === "Connection terminated unexpectedly";
+}

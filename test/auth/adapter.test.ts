@@ -2,34 +2,12 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { createAdapter } from "../../src/auth/adapter.ts";
 import { createUnits, newUnit, type Units } from "../../src/auth/unit-of-work.ts";
 import type { Database } from "../../src/database/database.ts";
-import { openDatabase } from "../../src/database/open.ts";
-import { migrateServer } from "../../src/database/migrate-server.ts";
-import { migrateSqliteFile } from "../../src/database/migrate-sqlite.ts";
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
-import { type Dialect, dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { openMigrated } from "../support/open-database.ts";
 
 setDefaultTimeout(60_000);
 
 const day = 86_400_000;
-
-async function openMigrated(dialect: Dialect, outside: TestDatabase): Promise<Database> {
-  if (dialect === "sqlite") {
-    const path = outside.url.slice("file:".length);
-    mkdirSync(dirname(path), { recursive: true });
-    await migrateSqliteFile(path);
-    return openDatabase({ driver: "sqlite", path }, () => {});
-  }
-  const { url } = outside;
-  const database = openDatabase(
-    dialect === "postgres"
-      ? { driver: "postgres", url }
-      : { driver: "neon", url, proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null },
-    () => {},
-  );
-  await migrateServer(database);
-  return database;
-}
 
 describe.each(dialects)("createAdapter on %s", (dialect) => {
   let outside: TestDatabase;
@@ -40,7 +18,7 @@ describe.each(dialects)("createAdapter on %s", (dialect) => {
   let people = 0;
   beforeAll(async () => {
     outside = await openTestDatabase(dialect);
-    database = await openMigrated(dialect, outside);
+    database = await openMigrated(outside);
     units = createUnits(database, () => {
       commits += 1;
     });

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import packageJson from "../../package.json" with { type: "json" };
 import { createClient } from "../support/client.ts";
@@ -8,6 +9,7 @@ import {
   type SpawnOptions,
   spawnLatchkey,
 } from "../support/executable.ts";
+import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
 
@@ -100,6 +102,9 @@ describe("a second server on the same port", () => {
         new RegExp(`^latchkey exited with 1\n--- stdout\n\n--- stderr\nError: ${message}\nTry: .*PORT.*\n$`),
       );
     }
+    const cwd = temporaryDirectory("second");
+    await failureOf({ env: { PORT }, cwd });
+    expect(readdirSync(cwd)).toEqual([]);
     const failure = await failureOf({ env: { PORT }, args: ["serve", "--json"] });
     const remedy = "stop what listens there, or set PORT to another one";
     expect(failure).toContain(`--- stdout\n${JSON.stringify({ error: { message, remedy } })}\n`);

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient, type TestClient } from "../support/client.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { spawnLatchkey } from "../support/executable.ts";
+import { buildExecutable, spawnLatchkey } from "../support/executable.ts";
 import { startPostgres } from "../support/postgres.ts";
 
 const password = "correct horse battery";
@@ -185,6 +185,45 @@ describe("a foreign lock on the SQLite file", () => {
   });
 });
 
+test("a disk that is full under many writers, and not full again: 503, then all is well", async () => {
+  const database = await openTestDatabase("sqlite");
+  // A file may have 256 KiB: a write beyond that fails like one on a full disk (with SIGXFSZ ignored, by EFBIG).
+  const limited = await spawnLatchkey({
+    env: database.env,
+    executable: "/bin/sh",
+    args: ["-c", 'trap "" XFSZ; ulimit -S -f 512; exec "$0"', await buildExecutable()],
+  });
+  const visitor = () => createClient(limited.origin, { requestOrigin });
+  const first = visitor();
+  const person = (email: string) => ({ email, password, name: "Full" });
+  expect((await first.auth.signUp.email(person("first@example.com"))).error).toBeNull();
+  const acknowledged: string[] = [];
+  let refused = 0;
+  for (let round = 0; refused === 0 && round < 5; round += 1) {
+    const emails = Array.from({ length: 24 }, (_, index) => `full-${round}-${index}@example.com`);
+    const answers = await Promise.all(emails.map((email) => visitor().auth.signUp.email(person(email))));
+    for (const [index, { error }] of answers.entries()) {
+      if (error === null) acknowledged.push(emails[index] ?? "");
+      else expect(error).toMatchObject({ status: 503 });
+    }
+    refused = answers.filter(({ error }) => error !== null).length;
+  }
+  expect(refused).toBeGreaterThan(0);
+  expect((await first.fetch("/api/auth/verify")).status).toBe(200);
+  const lift = Bun.spawnSync(["prlimit", `--pid=${limited.pid}`, "--fsize=unlimited"]);
+  expect({ exitCode: lift.exitCode, stderr: lift.stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+  expect((await visitor().auth.signUp.email(person("after@example.com"))).error).toBeNull();
+  expect((await first.auth.signOut()).error).toBeNull();
+  const found = await database.query("SELECT email FROM user");
+  expect(found.map(({ email }) => email)).toEqual(
+    expect.arrayContaining([...acknowledged, "after@example.com"]),
+  );
+  expect(await database.query("PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
+  expect(limited.stderr()).not.toContain("within a transaction");
+  expect(await limited.stop()).toBe(0);
+  await database.close();
+});
+
 test.each(["fast", "immediate"] as const)(
   "a PostgreSQL server that is stopped (%s) midway: 503, and back with everything acknowledged",
   async (mode) => {
@@ -243,6 +282,16 @@ describe.each(["postgres", "neon"] as const)("a lost %s server", (dialect) => {
     }
   });
 
+  test("whose connection dies under a read is asked again", async () => {
+    const { client } = await it.signUp();
+    for (const path of ["/api/auth/verify", "/api/auth/list-sessions"]) {
+      for (let round = 0; round < 3; round += 1) {
+        network().cutNext();
+        expect((await client.fetch(path)).status).toBe(200);
+      }
+    }
+  });
+
   test("whose backends are terminated under load answers 200 or 503, never 401, and loses nothing", async () => {
     const { client } = await it.signUp();
     let running = true;
@@ -287,5 +336,37 @@ describe.each(["postgres", "neon"] as const)("a lost %s server", (dialect) => {
     network().stall(false);
     expect(await recovered(client)).toBe(200);
     expect((await it.visitor().auth.signIn.email({ email, password })).error).toBeNull();
+  });
+});
+
+describe.each(["postgres", "neon"] as const)("a slow %s server", (dialect) => {
+  test("does not make an account after its caller was told 503", async () => {
+    // A sign-up takes more round trips than fit into 5 s, and each of them is in time.
+    const database = await openTestDatabase(dialect);
+    const { server, signUp } = await open(database);
+    await signUp();
+    database.network?.delay(1_200);
+    const { error, email } = await signUp();
+    expect(error).toMatchObject(unavailable);
+    // What it still had to say has been said once nobody is in a transaction.
+    const isBusy = async () =>
+      (
+        await database.query(
+          "SELECT 1 AS one FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()",
+        )
+      ).length > 0;
+    const quietFor = async (ms: number) => {
+      const since = Date.now();
+      while (Date.now() - since < ms) {
+        if (await isBusy()) return false;
+        await Bun.sleep(50);
+      }
+      return true;
+    };
+    const deadline = Date.now() + 30_000;
+    while (!(await quietFor(3_000)) && Date.now() < deadline);
+    expect(await database.query('SELECT 1 AS one FROM "user" WHERE email = $1', [email])).toEqual([]);
+    await server.stop();
+    await database.close();
   });
 });

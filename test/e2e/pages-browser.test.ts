@@ -127,8 +127,11 @@ describe("by keyboard alone", () => {
       const { activeElement } = document;
       return activeElement?.id || activeElement?.textContent?.trim() || "";
     });
+  /** The browser gives the first field its focus some time after the page is loaded. */
+  const hasFocus = (page: Page) => page.waitForFunction(() => document.activeElement !== document.body);
   /** Tabs on and names what gets the focus, once round the page. */
   const tabOrder = async (page: Page, stops: number) => {
+    await hasFocus(page);
     const seen: string[] = [];
     for (let stop = 0; stop < stops; stop += 1) {
       seen.push(await focused(page));
@@ -162,12 +165,14 @@ describe("by keyboard alone", () => {
 
   test("a visitor signs up, mends an error, changes the name, and deletes the account", async () => {
     const page = await open("/signup?callbackUrl=/account");
+    await hasFocus(page);
     await type(page, "Ann Example");
     await page.keyboard.press("Tab");
     await type(page, newEmail());
     await page.keyboard.press("Tab");
     await type(page, "short");
     await submit(page);
+    await hasFocus(page);
     expect(await focused(page)).toBe("password");
     expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-invalid"))).toBe("true");
     expect(await page.title()).toStartWith("Error: ");
@@ -175,7 +180,9 @@ describe("by keyboard alone", () => {
     await submit(page);
     expect(page.url()).toBe(`${server.origin}/account`);
 
-    const stops = await tabOrder(page, 12);
+    // Nothing has the focus on this page until somebody gives it.
+    await page.keyboard.press("Tab");
+    const stops = ["", ...(await tabOrder(page, 11))];
     expect(stops.slice(1, 12)).toEqual([
       "Sign out",
       expect.stringMatching(/^Back to localhost/),
@@ -200,6 +207,7 @@ describe("by keyboard alone", () => {
 
   test("every stop has a visible focus", async () => {
     const page = await open("/signin");
+    await hasFocus(page);
     for (let stop = 0; stop < 6; stop += 1) {
       const outline = await page.evaluate(() => {
         const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement ?? document.body);

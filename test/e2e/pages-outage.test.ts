@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { createFormClient, type FormClient } from "../support/form-client.ts";
+import { within } from "../support/within.ts";
 
 setDefaultTimeout(90_000);
 
 const person = { name: "Ann", email: "ann@example.com", password: "correct horse battery" };
-/** CONTRACT 2: everything answers within 5 s; the rest is the machine's. */
+/** docs/contract.md: everything answers within 5 s; the rest is the machine's. */
 const boundMs = 6_500;
 
 let database: TestDatabase;
@@ -60,14 +61,17 @@ describe.each(["postgres", "neon"] as const)("a %s server that does not answer",
   test("is 503 on every page that needs it, in time, and the account is there again when it does", async () => {
     const stranger = createFormClient(server.origin);
     database.network?.stall(true);
-    const started = performance.now();
-    const [signIn, account, rename, form] = await Promise.all([
-      stranger.post("/signin", { ...person, callbackUrl: "/guide" }),
-      client.get("/account"),
-      client.post("/account/profile", { name: "Bea" }),
-      stranger.get("/signin"),
-    ]);
-    expect(performance.now() - started).toBeLessThan(boundMs);
+    const answers = await within(
+      Promise.all([
+        stranger.post("/signin", { ...person, callbackUrl: "/guide" }),
+        client.get("/account"),
+        client.post("/account/profile", { name: "Bea" }),
+        stranger.get("/signin"),
+      ]),
+      boundMs,
+    );
+    if (answers === undefined) throw new Error(`not all pages had answered after ${boundMs} ms`);
+    const [signIn, account, rename, form] = answers;
     expect([signIn.status, account.status, rename.status, form.status]).toEqual([503, 503, 503, 200]);
     expect(signIn.html).toContain("Accounts cannot be reached at the moment.");
     expect(signIn.html).toContain(`value="${person.email}"`);

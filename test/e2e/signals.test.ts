@@ -1,5 +1,10 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { spawnLatchkey } from "../support/executable.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { hashPassword as hashByScrypt } from "better-auth/crypto";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { openTestDatabase } from "../support/databases.ts";
+import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { within } from "../support/within.ts";
 
 setDefaultTimeout(60_000);
 
@@ -10,25 +15,48 @@ const signUp = (url: string, email: string) =>
     body: JSON.stringify({ email, password: "correct horse battery", name: "Signal" }),
   });
 
-/** A keep-alive connection that has had its answer and stays. */
+/** A keep-alive connection that has had its answer and stays; `ask` resolves to false when it is gone. */
 async function idleConnection(url: string) {
   const { hostname, port } = new URL(url);
-  const answered = Promise.withResolvers<void>();
+  let answered = Promise.withResolvers<boolean>();
   const closed = Promise.withResolvers<void>();
   const socket = await Bun.connect({
     hostname,
     port: Number(port),
-    socket: { data: () => answered.resolve(), close: () => closed.resolve() },
+    socket: {
+      data: () => answered.resolve(true),
+      close: () => {
+        answered.resolve(false);
+        closed.resolve();
+      },
+    },
   });
-  socket.write("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  await answered.promise;
-  return { closed: closed.promise, end: () => socket.end() };
+  const ask = async () => {
+    answered = Promise.withResolvers<boolean>();
+    socket.write("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return await answered.promise;
+  };
+  expect(await ask()).toBe(true);
+  return { closed: closed.promise, ask, end: () => socket.end() };
+}
+
+/** A sign-in whose body is still missing its last byte; `finish` sends it. */
+async function unfinishedRequest(url: string) {
+  const { hostname, port } = new URL(url);
+  const socket = await Bun.connect({ hostname, port: Number(port), socket: { data: () => {} } });
+  const body = JSON.stringify({ email: "a@example.com", password: "correct horse battery" });
+  socket.write(
+    "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+      `Content-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`,
+  );
+  return { finish: () => void socket.write(body.slice(-1)), end: () => socket.end() };
 }
 
 describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
   test("lets the requests under way finish, waits for no idle connection, and exits 0", async () => {
     const server = await spawnLatchkey({ env: {} });
     const idle = await idleConnection(server.url);
+    expect(existsSync(join(server.dir, "data", "latchkey.db-wal"))).toBe(true);
     const answers = [1, 2, 3, 4].map((index) => signUp(server.url, `s${index}@example.com`));
     // Under way: the first has been answered, the others wait for their hash.
     await answers[0];
@@ -37,6 +65,8 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     expect(statuses).toEqual([200, 200, 200, 200]);
     expect(await server.exited).toBe(0);
     await idle.closed;
+    // The last connection to a SQLite file takes its log away.
+    expect(existsSync(join(server.dir, "data", "latchkey.db-wal"))).toBe(false);
     expect(server.logs().map((line) => line["event"])).toContain("draining");
     expect(server.logs().at(-1)).toMatchObject({ event: "stopped", reason: "drained" });
     const again = await spawnLatchkey({ env: {}, cwd: server.dir });
@@ -47,18 +77,72 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
 
   test("a second time ends at once", async () => {
     const server = await spawnLatchkey({ env: {} });
-    // A request whose body never ends keeps the drain waiting.
-    const { hostname, port } = new URL(server.url);
-    const socket = await Bun.connect({ hostname, port: Number(port), socket: { data: () => {} } });
-    socket.write(
-      "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{",
-    );
+    // It keeps the drain waiting.
+    const unfinished = await unfinishedRequest(server.url);
     await fetch(`${server.url}/health/live`);
     process.kill(server.pid, signal);
     while (!server.logs().some((line) => line["event"] === "draining")) await Bun.sleep(5);
     process.kill(server.pid, signal);
     expect(await server.exited).toBe(1);
     expect(server.logs().at(-1)).toMatchObject({ event: "stopped", reason: "second signal" });
-    socket.end();
+    unfinished.end();
+  });
+});
+
+describe("connections and the end", () => {
+  let server: RunningLatchkey;
+  let idle: Awaited<ReturnType<typeof idleConnection>>;
+  let idleSince = 0;
+  beforeAll(async () => {
+    server = await spawnLatchkey({ env: {} });
+    idle = await idleConnection(server.url);
+    idleSince = Date.now();
+  });
+  afterAll(async () => {
+    idle.end();
+    await server.stop();
+  });
+
+  test("what goes on behind the answers is finished: a hash that is being renewed", async () => {
+    const database = await openTestDatabase("sqlite");
+    const before = await spawnLatchkey({ env: database.env });
+    expect((await signUp(before.url, "old@example.com")).status).toBe(200);
+    await before.stop();
+    await database.query("UPDATE account SET password = $1", [await hashByScrypt("correct horse battery")]);
+    const server = await spawnLatchkey({ env: database.env });
+    const signIn = await fetch(`${server.url}/api/auth/sign-in/email`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ email: "old@example.com", password: "correct horse battery" }),
+    });
+    expect(signIn.status).toBe(200);
+    expect(await server.stop()).toBe(0);
+    expect(await database.query("SELECT password FROM account")).toEqual([
+      { password: expect.stringMatching(/^\$argon2id\$/) },
+    ]);
+    await database.close();
+  });
+
+  test("what does not finish is cut after 10 s", async () => {
+    // The longest that a request may take: its body's 10 s and then the database's 5 s.
+    const database = await openTestDatabase("postgres");
+    const stuck = await spawnLatchkey({ env: database.env });
+    const unfinished = await unfinishedRequest(stuck.url);
+    await fetch(`${stuck.url}/health`);
+    process.kill(stuck.pid, "SIGTERM");
+    await Bun.sleep(7_000);
+    database.network?.stall(true);
+    unfinished.finish();
+    expect(await within(stuck.exited, 30_000)).toBe(0);
+    expect(stuck.logs().at(-1)).toMatchObject({ event: "stopped", reason: "drain timeout" });
+    unfinished.end();
+    database.network?.stall(false);
+    await database.close();
+  });
+
+  test("an idle connection is kept for longer than proxies keep theirs in doubt", async () => {
+    // Bun looks at idle connections every few seconds: one of 5 s would be gone by then.
+    await Bun.sleep(Math.max(0, 13_000 - (Date.now() - idleSince)));
+    expect(await idle.ask()).toBe(true);
   });
 });

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import type { Unit } from "../../src/auth/unit-of-work.ts";
-import { hashedSessionId, logEvent } from "../../src/http/auth.ts";
+import { createAuthCall, hashedSessionId, logEvent } from "../../src/http/auth.ts";
+import { createRequestDescription } from "../../src/http/request.ts";
 import type { Log } from "../../src/log.ts";
 import { type AuthRouteName, routeList } from "../../src/routes.ts";
 
@@ -23,6 +24,45 @@ function logged({ name = "signIn", status = 200, code, seen = {} }: Partial<Even
 }
 
 const base = { requestId: "r-1", clientAddress: "203.0.113.9" };
+
+describe("createAuthCall", () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test("answers 503 when 5 s are over, and from then on nothing that is written counts", async () => {
+    const lines: unknown[] = [];
+    const log = { info: (fields: object) => void lines.push(fields) } as unknown as Log;
+    let given: Unit | undefined;
+    const call = createAuthCall({
+      log,
+      handle: (_request, unit) => {
+        given = unit;
+        return new Promise(() => {});
+      },
+    });
+    const request = new Request("http://localhost/api/auth/sign-in/email", { method: "POST" });
+    const context = createRequestDescription([], () => "r-1")(request, { requestIP: () => null });
+    const { headers } = request;
+    const answer = call({ name: "signIn", search: "", headers, body: {} }, context).catch(
+      (error: unknown) => error,
+    );
+    jest.advanceTimersByTime(4_999);
+    expect([await Promise.race([answer, Promise.resolve("waiting")]), given?.abandoned]).toEqual([
+      "waiting",
+      false,
+    ]);
+    jest.advanceTimersByTime(1);
+    expect(await answer).toMatchObject({ status: 503, code: "STORE_UNAVAILABLE" });
+    expect([given?.abandoned, lines]).toEqual([
+      true,
+      [expect.objectContaining({ event: "sign_in", outcome: "failure", reason: "STORE_UNAVAILABLE" })],
+    ]);
+  });
+});
 
 describe("logEvent", () => {
   test("tells who, which session and from where, the session by its hash", () => {

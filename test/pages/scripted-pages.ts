@@ -16,6 +16,10 @@ export interface Script {
   /** Default: BetterAuth's 200 `{}`. */
   readonly answer?: (request: AuthRequest) => Response | Promise<Response>;
   readonly sessions?: readonly ScriptedSession[];
+  /** Default: `sessions`, at once. */
+  readonly list?: () => Promise<Response>;
+  /** Default: the clock stands. */
+  readonly now?: () => number;
   readonly user?: { readonly name: string; readonly email: string };
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -56,7 +60,7 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
         ? JSON.stringify({ user, session: sessions[0] })
         : { isKnown: false },
     health: async () => new Response(),
-    now: () => scriptedNow,
+    now: script.now ?? (() => scriptedNow),
   });
   const peers = { requestIP: () => ({ address: "127.0.0.1", family: "IPv4", port: 1 }) as const };
   return (request) => app.fetch(request, peers);
@@ -68,7 +72,7 @@ async function answerOf(
   sessions: readonly ScriptedSession[],
 ): Promise<Response> {
   if (request.name === "getSession") return Response.json(null);
-  if (request.name === "listSessions") return Response.json(sessions);
+  if (request.name === "listSessions") return (await script.list?.()) ?? Response.json(sessions);
   const answer = (await script.answer?.(request)) ?? Response.json({});
   if (request.name === "signOut" && answer.ok)
     answer.headers.append("Set-Cookie", "better-auth.session_token=; Max-Age=0; Path=/");

@@ -1,5 +1,6 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { origin, visit } from "./requests.ts";
+import { scriptedNow } from "./scripted-pages.ts";
 
 const production = {
   BETTER_AUTH_URL: "https://auth.example.com",
@@ -81,5 +82,45 @@ describe("with sign-up closed", () => {
     expect(closed.html).toContain("Sign-up is closed");
     expect(closed.html).not.toContain("<form");
     expect((await visit({ env }).get("/signin")).html).not.toContain("/signup");
+  });
+});
+
+describe("the account page", () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+
+  test("that shows why a form was refused has 5 s for all of it, not for each part", async () => {
+    let now = scriptedNow;
+    const pass = async (ms: number) => {
+      now += ms;
+      jest.advanceTimersByTime(ms);
+      await turns();
+    };
+    const refused = Promise.withResolvers<Response>();
+    const script = {
+      now: () => now,
+      answer: () => refused.promise,
+      list: () => new Promise<Response>(() => {}),
+    };
+    let status = 0;
+    const answered = (async () => {
+      ({ status } = await visit(script, { signedIn: true }).post("/account/profile", { name: "Ann" }));
+    })();
+    await turns();
+    await pass(4_000);
+    refused.resolve(Response.json({ code: "VALIDATION_ERROR", message: "" }, { status: 400 }));
+    await turns();
+    await pass(999);
+    expect(status).toBe(0);
+    await pass(1);
+    await answered;
+    expect(status).toBe(503);
   });
 });

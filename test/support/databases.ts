@@ -8,9 +8,14 @@ import { temporaryDirectory } from "./reaper.ts";
 import type { Network, RelayOptions } from "./relay.ts";
 import { startTcpRelay } from "./tcp-relay.ts";
 
-export const dialects = ["sqlite", "postgres", "neon"] as const;
+const allDialects = ["sqlite", "postgres", "neon"] as const;
 
-export type Dialect = (typeof dialects)[number];
+export type Dialect = (typeof allDialects)[number];
+
+/** The databases that tests run on: all three, but for `bun run test:fast`. */
+export const dialects: readonly Dialect[] = allDialects.filter((dialect) =>
+  (process.env["LATCHKEY_TEST_DIALECTS"] ?? allDialects.join()).split(",").includes(dialect),
+);
 
 /** What every driver binds alike. */
 export type Parameter = string | number | bigint | boolean | null | Uint8Array;

@@ -14,8 +14,8 @@ export interface Sink {
   readonly end: () => void;
 }
 
-/** @param delayMs at the granularity of timers, 1 ms; what is due together is written together. */
-export function createDelayLine(delayMs: number, sink: Sink, stalledFromStart: boolean): DelayLine {
+/** @param delayMs asked for each part, at the granularity of timers, 1 ms; what is due together is written together. */
+export function createDelayLine(delayMs: () => number, sink: Sink, stalledFromStart: boolean): DelayLine {
   const queue: { readonly dueAt: number; readonly bytes: Uint8Array | "end" }[] = [];
   let stalled = stalledFromStart;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,9 +37,10 @@ export function createDelayLine(delayMs: number, sink: Sink, stalledFromStart: b
     if (next !== undefined) timer = setTimeout(release, Math.max(0, next.dueAt - performance.now()));
   };
   const push = (bytes: Uint8Array | "end") => {
-    if (delayMs === 0 && !stalled && queue.length === 0) return write([bytes]);
-    queue.push({ dueAt: performance.now() + delayMs, bytes });
-    timer ??= setTimeout(release, delayMs);
+    const delay = delayMs();
+    if (delay === 0 && !stalled && queue.length === 0) return write([bytes]);
+    queue.push({ dueAt: performance.now() + delay, bytes });
+    timer ??= setTimeout(release, delay);
   };
   return {
     push,

@@ -45,6 +45,8 @@ export async function startNeonRelay(options: RelayOptions = {}): Promise<NeonRe
   return {
     proxyUrl: () => `ws://127.0.0.1:${server.port}/v1`,
     cut: links.cut,
+    cutNext: links.cutNext,
+    delay: links.delay,
     stall: links.stall,
     async close() {
       links.cut();

@@ -33,6 +33,8 @@ export const sharedPostgres: () => Promise<TestPostgres> = once(() => startPostg
 
 /** Starts a PostgreSQL 18 server in a fresh directory; it goes away with this process at the latest. */
 export async function startPostgres(): Promise<TestPostgres> {
+  if (process.env["LATCHKEY_TEST_DIALECTS"] === "sqlite")
+    throw new Error("bun run test:fast starts no server: name this file among the slow ones in test/run.ts");
   const cluster = await createCluster();
   let postmaster = await startOnFreePort(cluster);
   const { port } = postmaster;

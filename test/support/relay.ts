@@ -5,6 +5,10 @@ import { createDelayLine, type DelayLine, type Sink } from "./delay-line.ts";
 export interface Network {
   /** Breaks every connection at once; new ones are let through. */
   readonly cut: () => void;
+  /** Breaks the connection on which the server next says something, which does not arrive: it dies in mid-request. */
+  readonly cutNext: () => void;
+  /** Adds to every round trip from now on, half of it each way. */
+  readonly delay: (ms: number) => void;
   /** While on, no byte passes in either direction and nobody is told; afterwards what was held arrives. */
   readonly stall: (on: boolean) => void;
 }
@@ -33,18 +37,21 @@ export interface Links extends Network {
 export function createLinks({ delayMs = 0 }: RelayOptions): Links {
   const live = new Map<object, { readonly lines: readonly DelayLine[]; readonly terminate: () => void }>();
   let stalled = false;
+  let cutsNext = false;
+  let delay = delayMs;
+  const oneWay = () => delay / 2;
   return {
     open(client, port) {
       const link = {};
       const forget = () => void live.delete(link);
       const toClient = createDelayLine(
-        delayMs / 2,
+        oneWay,
         { write: client.write, end: () => (client.end(), forget()) },
         stalled,
       );
       const server = connectToServer(port, { received: toClient.push, closed: toClient.end });
       const toServer = createDelayLine(
-        delayMs / 2,
+        oneWay,
         { write: server.write, end: () => (server.end(), forget()) },
         stalled,
       );
@@ -55,11 +62,23 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
         server.terminate();
       };
       live.set(link, { lines, terminate });
-      return { received: toServer.push, closed: toServer.end };
+      const received = (bytes: Uint8Array) => {
+        if (!cutsNext) return toServer.push(bytes);
+        cutsNext = false;
+        live.delete(link);
+        terminate();
+      };
+      return { received, closed: toServer.end };
     },
     cut() {
       for (const { terminate } of live.values()) terminate();
       live.clear();
+    },
+    cutNext() {
+      cutsNext = true;
+    },
+    delay(ms) {
+      delay = ms;
     },
     stall(on) {
       stalled = on;

@@ -44,6 +44,8 @@ export interface StalenessOptions {
   readonly pipelined: boolean;
   /** Keeps numbers apart when the same database is used twice. */
   readonly prefix: string;
+  /** Hears how many interleavings have been begun; the next one of that lane waits for it. */
+  readonly onProgress?: (begun: number) => Promise<void>;
 }
 
 export interface StalenessReport {
@@ -72,6 +74,7 @@ export async function catchStale(options: StalenessOptions): Promise<StalenessRe
     const pipeline = options.pipelined ? await openPipeline(options.reader) : openConnections(options.reader);
     try {
       for (let index = next++; index < options.count; index = next++) {
+        await options.onProgress?.(index);
         const bodies = await interleave(options, pipeline, index);
         if (bodies === "unanswered") {
           unanswered += 1;
@@ -120,7 +123,13 @@ async function interleave(
   const kind = kindOf(index, options);
   const { victim } = names(options, index);
   const cookie = cookieOf(victim);
-  const before = await pipeline.get("/api/auth/verify", cookie);
+  const looks: Look[] = [];
+  let before = await pipeline.get("/api/auth/verify", cookie);
+  // 503 says nothing of the session; it counts as unavailable, of which there may only be so many.
+  while (before.status === 503 && looks.length < looksBeforeMax) {
+    looks.push({ what: "verify before", body: before.body });
+    before = await pipeline.get("/api/auth/verify", cookie);
+  }
   if (before.status !== 200)
     throw new Error(`${kind} ${index}: verify was ${before.status} before: ${before.body}`);
   // Under way while the change is made.
@@ -137,11 +146,14 @@ async function interleave(
   const separately = await apart;
   await Promise.all(underWay);
   return [
+    ...looks,
     { what: "first verify", body: verified?.body ?? "" },
     { what: "first get-session", body: session?.body ?? "" },
     { what: "verify on another connection", body: await separately.text() },
   ];
 }
+
+const looksBeforeMax = 5;
 
 interface Look {
   readonly what: string;

@@ -45,6 +45,8 @@ export async function startTcpRelay({ targetPort, ...options }: TcpRelayOptions)
   return {
     port: listener.port,
     cut: links.cut,
+    cutNext: links.cutNext,
+    delay: links.delay,
     stall: links.stall,
     async close() {
       listener.stop(true);

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createApp } from "../src/app.ts";
+import { createAuth } from "../src/auth/better-auth.ts";
+import { createHandle } from "../src/auth/handle.ts";
+import { createPasswords } from "../src/auth/password.ts";
+import { createUnits } from "../src/auth/unit-of-work.ts";
+import type { Database } from "../src/database/database.ts";
+import { openLog } from "../src/log.ts";
+import { createTokenReader, sessionCookieName } from "../src/session/cookie.ts";
+import { createSessionReader, isClamped } from "../src/session/get-session.ts";
+import { createVerifier } from "../src/session/verifier.ts";
+import { load } from "./config/load.ts";
+import { dialects, openTestDatabase, type TestDatabase } from "./support/databases.ts";
+import { openMigrated } from "./support/open-database.ts";
+
+setDefaultTimeout(60_000);
+
+const secret = "q0V8y3cXrJm5Zb1sTnGfWk7Hd2LpAe9RuYi4Ox6BzNE=";
+const peers = { requestIP: () => ({ address: "203.0.113.9", family: "IPv4", port: 1 }) as const };
+const day = 86_400_000;
+
+describe.each(dialects)("an application on %s", (dialect) => {
+  let outside: TestDatabase;
+  let database: Database;
+  let lookups = 0;
+  let ask: (path: string, init?: RequestInit) => Promise<Response>;
+  let cookie = "";
+
+  beforeAll(async () => {
+    outside = await openTestDatabase(dialect);
+    database = await openMigrated(outside);
+    const { config } = load({ BETTER_AUTH_SECRET: secret });
+    const units = createUnits(database, () => {});
+    const passwords = createPasswords({ concurrency: 1, waiting: 10 });
+    const shared = {
+      sessions: {
+        ...database.sessions,
+        find: (token: string) => {
+          lookups += 1;
+          return database.sessions.find(token);
+        },
+      },
+      readToken: createTokenReader([secret]),
+      cookieName: sessionCookieName(false),
+      ...config,
+      now: Date.now,
+    };
+    const verify = createVerifier(shared);
+    const app = createApp({
+      config,
+      version: "0",
+      log: openLog({ level: "silent", format: "json" }),
+      now: Date.now,
+      health: async () => new Response(),
+      verify,
+      readSession: createSessionReader(shared),
+      handle: createHandle({
+        auth: createAuth({ config, secrets: [secret], database, units, passwords }),
+        units,
+        passwords,
+        baseUrl: config.baseUrl,
+        secrets: [secret],
+        cookieName: shared.cookieName,
+        rules: { passwordMinLength: 8 },
+        hashing: { concurrency: 2, waiting: 10 },
+        isClamped: async (header) => {
+          const result = await verify(header, null);
+          return "session" in result && isClamped(result.session, config.sessionMaxAgeSeconds);
+        },
+        onRehashError: () => {},
+        inBackground: () => {},
+      }),
+    });
+    ask = async (path, init) => {
+      const request = new Request(`http://localhost:3001${path}`, {
+        ...init,
+        headers: { host: "localhost:3001", cookie, ...init?.headers },
+      });
+      const fast = app.routes[path];
+      return await (fast === undefined ? app.fetch(request, peers) : fast.GET(request, peers));
+    };
+    const made = await ask("/api/auth/sign-up/email", {
+      method: "POST",
+      headers: { "content-type": "application/json", origin: "http://localhost:3001" },
+      body: JSON.stringify({ name: "Ann", email: "ann@example.com", password: "correct horse battery" }),
+    });
+    expect(made.status).toBe(200);
+    cookie = made.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  });
+  afterAll(async () => {
+    await database.close();
+    await outside.close();
+  });
+
+  const expiresIn = (ms: number) => {
+    const at = Date.now() + ms;
+    const value = dialect === "sqlite" ? at : new Date(at).toISOString();
+    return outside.query("UPDATE session SET expires_at = $1", [value]);
+  };
+  /** How often the session was looked up before BetterAuth did, for a GET. */
+  const lookupsOf = async (path: string, headers = {}) => {
+    lookups = 0;
+    const response = await ask(path, { headers });
+    return { lookups, slid: response.headers.getSetCookie().length > 0, status: response.status };
+  };
+
+  test.each([
+    ["get-session", "/api/auth/get-session", {}],
+    ["get-session of a page of another origin", "/api/auth/get-session", { origin: "http://localhost:3000" }],
+    ["session", "/api/auth/session", {}],
+  ])("looks a session whose refresh is due up once before BetterAuth: %s", async (_name, path, headers) => {
+    await expiresIn(day);
+    expect(await lookupsOf(path, headers)).toEqual({ lookups: 1, slid: true, status: 200 });
+    expect(await lookupsOf(path, headers)).toEqual({ lookups: 1, slid: false, status: 200 });
+  });
+
+  test("looks a page's visitor up once", async () => {
+    await expiresIn(day);
+    expect(await lookupsOf("/signout")).toEqual({ lookups: 1, slid: true, status: 200 });
+    expect(await lookupsOf("/signout")).toEqual({ lookups: 1, slid: false, status: 200 });
+  });
+
+  test("looks nobody up without a session, and once behind another cookie of BetterAuth's", async () => {
+    await expiresIn(day);
+    const other = { cookie: `${cookie}; better-auth.dont_remember=x` };
+    expect((await lookupsOf("/api/auth/get-session", other)).lookups).toBe(1);
+    expect((await lookupsOf("/api/auth/get-session", { cookie: "" })).lookups).toBe(0);
+  });
+});

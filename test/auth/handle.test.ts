@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { hashPassword as hashByScrypt } from "better-auth/crypto";
+import { createAuth } from "../../src/auth/better-auth.ts";
+import { type AuthRequest, createHandle } from "../../src/auth/handle.ts";
+import { createPasswords, type Passwords } from "../../src/auth/password.ts";
+import { createUnits, newUnit } from "../../src/auth/unit-of-work.ts";
+import type { Database } from "../../src/database/database.ts";
+import type { AuthRouteName } from "../../src/routes.ts";
+import { load } from "../config/load.ts";
+import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { openMigrated } from "../support/open-database.ts";
+
+setDefaultTimeout(60_000);
+
+const secret = "q0V8y3cXrJm5Zb1sTnGfWk7Hd2LpAe9RuYi4Ox6BzNE=";
+const password = "correct horse battery";
+
+describe.each(dialects)("createHandle on %s", (dialect) => {
+  let outside: TestDatabase;
+  let database: Database;
+  let people = 0;
+  beforeAll(async () => {
+    outside = await openTestDatabase(dialect);
+    database = await openMigrated(outside);
+  });
+  afterAll(async () => {
+    await database.close();
+    await outside.close();
+  });
+
+  /** BetterAuth on the database, with hashing that a test may hold up. */
+  function open(passwords: Partial<Passwords> = {}) {
+    const { config } = load({ BETTER_AUTH_SECRET: secret });
+    const units = createUnits(database, () => {});
+    const hashing: Passwords = { ...createPasswords({ concurrency: 1, waiting: 100 }), ...passwords };
+    const auth = createAuth({ config, secrets: [secret], database, units, passwords: hashing });
+    const background: Promise<void>[] = [];
+    const rehashErrors: unknown[] = [];
+    const deps = {
+      auth,
+      units,
+      passwords: hashing,
+      baseUrl: config.baseUrl,
+      secrets: [secret],
+      cookieName: "better-auth.session_token",
+      rules: { passwordMinLength: 8 },
+      hashing: { concurrency: 2, waiting: 100 },
+      isClamped: async () => false,
+      onRehashError: (error: unknown) => void rehashErrors.push(error),
+      inBackground: (work: Promise<void>) => void background.push(work),
+    };
+    const handle = createHandle(deps);
+    const call = (name: AuthRouteName, body: AuthRequest["body"], unit = newUnit()) =>
+      handle(
+        { name, search: "", headers: new Headers(), body, clientAddress: "203.0.113.9", reading: undefined },
+        unit,
+      );
+    return { auth, units, call, background, rehashErrors, deps };
+  }
+
+  /** Somebody whose password BetterAuth hashed. */
+  async function adopted(): Promise<string> {
+    const email = `adopted-${(people += 1)}@example.com`;
+    await open().call("signUp", { email, password, name: "Ann" });
+    await setHash(email, await hashByScrypt(password));
+    return email;
+  }
+  const ofUser = 'user_id = (SELECT id FROM "user" WHERE email = $1)';
+  const setHash = (email: string, hash: string) =>
+    outside.query(`UPDATE account SET password = $2 WHERE ${ofUser}`, [email, hash]);
+  const hashOf = async (email: string) =>
+    String((await outside.query(`SELECT password FROM account WHERE ${ofUser}`, [email]))[0]?.["password"]);
+  const users = async (email: string) =>
+    (await outside.query('SELECT 1 AS one FROM "user" WHERE email = $1', [email])).length;
+
+  test("renews BetterAuth's scrypt hash after the sign-in is answered, and no current one", async () => {
+    const email = await adopted();
+    const { call, background, rehashErrors } = open();
+    expect((await call("signIn", { email, password })).status).toBe(200);
+    await Promise.all(background.splice(0));
+    const renewed = await hashOf(email);
+    expect(renewed).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect((await call("signIn", { email, password })).status).toBe(200);
+    expect([background, rehashErrors, await hashOf(email)]).toEqual([[], [], renewed]);
+  });
+
+  test("answers a sign-in without waiting for the new hash, or for its failure", async () => {
+    const email = await adopted();
+    const gate = Promise.withResolvers<string>();
+    const { call, background, rehashErrors } = open({ hash: () => gate.promise });
+    expect((await call("signIn", { email, password })).status).toBe(200);
+    gate.reject(new Error("no hash today"));
+    await Promise.all(background);
+    expect(rehashErrors).toEqual([expect.objectContaining({ message: "no hash today" })]);
+    expect(await hashOf(email)).toMatch(/^[0-9a-f]{32}:/);
+  });
+
+  test("does not put a renewed hash in place of a password that was changed meanwhile", async () => {
+    const email = await adopted();
+    const gate = Promise.withResolvers<string>();
+    const { call, background } = open({ hash: () => gate.promise });
+    await call("signIn", { email, password });
+    await setHash(email, "changed");
+    gate.resolve("renewed");
+    await Promise.all(background);
+    expect(await hashOf(email)).toBe("changed");
+  });
+
+  test("keeps what was written when the answer is a success, and nothing of it when it is a refusal", async () => {
+    const { auth, deps, units } = open();
+    const writing = (status: number, email: string) => {
+      const handle = createHandle({
+        ...deps,
+        // BetterAuth's own adapter, under an endpoint that writes before it answers.
+        auth: {
+          ...auth,
+          handler: async () => {
+            const { adapter } = await auth.$context;
+            const at = new Date();
+            const data = { email, name: "Ann", emailVerified: false, createdAt: at, updatedAt: at };
+            await adapter.create({ model: "user", data });
+            return new Response(null, { status });
+          },
+        } as typeof auth,
+      });
+      const request = { search: "", headers: new Headers(), body: {}, clientAddress: "203.0.113.9" };
+      return handle({ ...request, name: "signOut", reading: undefined });
+    };
+    const written: [number, number][] = [];
+    for (const status of [200, 302, 400, 401, 422, 500]) {
+      const email = `status-${status}-${dialect}@example.com`;
+      expect((await writing(status, email)).status).toBe(status);
+      written.push([status, await users(email)]);
+    }
+    expect(units.current()).toBeUndefined();
+    expect(written).toEqual([
+      [200, 1],
+      [302, 1],
+      [400, 0],
+      [401, 0],
+      [422, 0],
+      [500, 0],
+    ]);
+  });
+
+  test("keeps nothing for a caller whose time is over, and does not begin for one who waited it out", async () => {
+    const email = `late-${dialect}@example.com`;
+    const { call } = open();
+    const gate = Promise.withResolvers<void>();
+    const slow = open({
+      hash: async (plain) => {
+        await gate.promise;
+        return await createPasswords({ concurrency: 1, waiting: 1 }).hash(plain);
+      },
+    });
+    const unit = newUnit();
+    const signingUp = slow.call("signUp", { email, password, name: "Ann" }, unit);
+    unit.abandoned = true;
+    gate.resolve();
+    expect((await signingUp).status).toBe(200);
+    expect(await users(email)).toBe(0);
+    const late = { ...newUnit(), abandoned: true };
+    await expect(call("signUp", { email, password, name: "Ann" }, late)).rejects.toMatchObject({
+      code: "TOO_BUSY",
+    });
+    expect(await users(email)).toBe(0);
+  });
+});

@@ -1,0 +1,39 @@
+import { join } from "node:path";
+
+/** Runs the tests: all of them, `fast` for the inner loop, or `long` for what takes minutes; further arguments go to `bun test`. */
+const project = join(import.meta.dir, "..");
+const [kind, ...rest] = ["fast", "long"].includes(process.argv[2] ?? "")
+  ? process.argv.slice(2)
+  : ["all", ...process.argv.slice(2)];
+
+/** What needs a browser, a server database, Python, another product's packages, or more than a few seconds. */
+const slow = [
+  "test/check.test.ts",
+  "test/cli/doctor-database.test.ts",
+  "test/database/{begin,migrate}.test.ts",
+  "test/database/adopt/**",
+  "test/database/sessions/{neon,postgres}-sessions.test.ts",
+  "test/e2e/{canary,exactness,fastapi,faults,forward,signals,start,stories}.test.ts",
+  "test/e2e/openapi{,-outage}.test.ts",
+  "test/e2e/pages-{browser,callback,loop,outage,states}.test.ts",
+  "test/support/**",
+];
+
+const kinds: Readonly<
+  Record<string, { readonly args: readonly string[]; readonly env: Record<string, string> }>
+> = {
+  all: { args: ["--parallel", "test", "bench"], env: {} },
+  fast: {
+    args: ["--parallel", ...slow.flatMap((pattern) => ["--path-ignore-patterns", pattern]), "test", "bench"],
+    env: { LATCHKEY_TEST_DIALECTS: "sqlite" },
+  },
+  long: { args: ["test/e2e/exactness.test.ts"], env: { LATCHKEY_TEST_INTERLEAVINGS: "10000" } },
+};
+
+const { args = [], env = {} } = kinds[kind ?? "all"] ?? {};
+const tests = Bun.spawn([process.execPath, "test", ...args, ...rest], {
+  cwd: project,
+  env: { ...process.env, ...env, LATCHKEY_TEST_EXECUTABLE: join(project, "dist", "latchkey") },
+  stdio: ["ignore", "inherit", "inherit"],
+});
+process.exit(await tests.exited);
