@@ -10,7 +10,7 @@ const entryPoints = {
   "stock-postgres": "bench/stock/server-postgres.ts",
 } as const;
 
-export type Program = keyof typeof entryPoints | "latchkey";
+type Program = keyof typeof entryPoints | "latchkey";
 
 /** Absolute paths of compiled programs, each built when it is first asked for. */
 export type Executables = (program: Program) => Promise<string>;

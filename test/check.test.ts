@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 setDefaultTimeout(120_000);
 
-test("bun run check finds nothing: types, lint, format", async () => {
+test("bun run check finds nothing: types, lint, format, unused exports and dependencies", async () => {
   const check = Bun.spawn([process.execPath, "run", "check"], {
     cwd: join(import.meta.dir, ".."),
     stdin: "ignore",

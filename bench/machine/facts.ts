@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import type { Cores } from "./cores.ts";
 
@@ -41,10 +40,4 @@ function commitOf(): string | null {
   } catch {
     return null;
   }
-}
-
-/** Version of the package under measurement. */
-export function projectVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

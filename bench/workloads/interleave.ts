@@ -59,7 +59,7 @@ export interface Load {
 }
 
 /** @throws when an answer comes, now or later, that may not come. */
-export async function loadRunner(generator: Generator, load: Load): Promise<Runner> {
+async function loadRunner(generator: Generator, load: Load): Promise<Runner> {
   const { target, requests, disturbance } = load;
   const name = load.name ?? target.name;
   const spec = await loadSpec(load);

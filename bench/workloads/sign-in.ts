@@ -13,7 +13,7 @@ const population = { users: 1_000, sessions: 1_000 };
 const connections = 8;
 
 /** latchkey's own default for the machine: one core fewer than it has. Said aloud, so that both sides have the same. */
-export function hashConcurrency({ cores }: Pick<Bench, "cores">): number {
+function hashConcurrency({ cores }: Pick<Bench, "cores">): number {
   return Math.max(1, (cores?.count ?? navigator.hardwareConcurrency) - 1);
 }
 

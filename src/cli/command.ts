@@ -17,7 +17,7 @@ export interface CommandContext {
   readonly now: () => number;
 }
 
-export interface CommandOptions {
+interface CommandOptions {
   /** Whether data is printed as JSON. */
   readonly json: boolean;
 }

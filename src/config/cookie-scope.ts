@@ -31,7 +31,7 @@ export function readCookieSettings(reader: ConfigReader, baseUrl: string | undef
  * Parses a cookie's Domain attribute, RFC 6265 §5.2.3 and §5.3.
  * @param host the base URL's, which must lie inside; undefined when that is refused itself.
  */
-export function parseCookieDomain(text: string, host: string | undefined): Parsed<string> {
+function parseCookieDomain(text: string, host: string | undefined): Parsed<string> {
   const domain = text.toLowerCase().replace(/^\./, "");
   const remedy = `write ${suggestDomain(host)}, or remove it to keep the cookie on one host`;
   if (isIP(domain.replace(/^\[|\]$/g, "")) !== 0)

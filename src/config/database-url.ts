@@ -138,7 +138,7 @@ function refuseScheme(scheme: string): Parsed<never> {
 }
 
 /** Parses the WebSocket proxy of Neon's driver; plain ws stays on this machine. */
-export function parseNeonProxy(text: string): Parsed<string> {
+function parseNeonProxy(text: string): Parsed<string> {
   const remedy = "write wss://proxy.example.com/v2, or ws://localhost:5433/v2 on this machine";
   if (text.includes("@")) return refused("holds a user name or password", remedy);
   if (!/^wss?:\/\/[^/?#\\]/i.test(text) || !URL.canParse(text)) {
@@ -160,7 +160,7 @@ const EXAMPLE = "postgresql://user:password@db.example.com:5432/latchkey?sslmode
 const ENCODE = "percent-encode special characters in the password (/ is %2F, ? is %3F, # is %23, @ is %40)";
 
 /** A PostgreSQL URL; no reason below ever quotes any part of it. */
-export interface ServerUrl {
+interface ServerUrl {
   /** As written; carries the password. */
   readonly url: string;
   /** Fit to print. */
@@ -172,7 +172,7 @@ export interface ServerUrl {
 }
 
 /** Parses `postgres://` or `postgresql://` with an optional `sslmode`. */
-export function parseServerUrl(text: string): Parsed<ServerUrl> {
+function parseServerUrl(text: string): Parsed<ServerUrl> {
   // A bare / ? or # in a password ends the authority: the rest would be path or query, which are printed.
   const afterAuthority = /^\w+:\/\/[^/?#]*(.*)$/.exec(text)?.[1] ?? "";
   if (/[#@\\\s]/.test(afterAuthority) || !URL.canParse(text))
@@ -200,7 +200,7 @@ export function parseServerUrl(text: string): Parsed<ServerUrl> {
 }
 
 /** Whether Neon's own driver is the way to a host. */
-export function isNeonHost(host: string): boolean {
+function isNeonHost(host: string): boolean {
   return host.toLowerCase().endsWith(".neon.tech");
 }
 

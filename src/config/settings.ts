@@ -8,7 +8,7 @@ interface SettingDeclaration {
 }
 
 /** Every name that is read from the environment, but for STATE_DIRECTORY, which systemd sets. */
-export const settings = {
+const settings = {
   PORT: { meaning: "0 to 65535; 0 picks a free port, on loopback only" },
   HOST: { meaning: "an IP address or host name to listen on" },
   DATABASE_URL: {

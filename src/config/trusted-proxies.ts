@@ -54,7 +54,7 @@ function isNone(text: string): boolean {
 }
 
 /** Parses a CIDR or one address into a canonical CIDR. */
-export function parseCidr(text: string): Parsed<string> {
+function parseCidr(text: string): Parsed<string> {
   const [, address, digits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const version = address === undefined ? 0 : isIP(address);
   if (address === undefined || version === 0) {

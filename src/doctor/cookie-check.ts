@@ -6,7 +6,7 @@ import { type CookieReach, cookieReach, isHosted, registrableDomain, sharedDomai
 type CookieConfig = Pick<Config, "baseUrl" | "trustedOrigins" | "cookieDomain" | "cookieSameSite">;
 
 /** How docs, API and latchkey lie to each other, as far as the session cookie sees it. */
-export type Topology =
+type Topology =
   | "one origin"
   | "everything on this machine"
   | "one host"
@@ -25,7 +25,7 @@ export function cookieChecks(config: CookieConfig): readonly Check[] {
 }
 
 /** Names the topology that the trusted origins make. */
-export function topologyOf(config: CookieConfig): Topology {
+function topologyOf(config: CookieConfig): Topology {
   const hosts = config.trustedOrigins.map((origin) => new URL(origin).hostname);
   const reaches = config.trustedOrigins.map((origin) => reachOf(config, origin));
   const base = new URL(config.baseUrl);

@@ -18,7 +18,7 @@ const networkFileSystems: Readonly<Record<number, string>> = {
 };
 
 /** Checks who may read the data directory's files, and whether there is room for more. */
-export function fileChecks(dataDir: string, databasePath: string): readonly Check[] {
+function fileChecks(dataDir: string, databasePath: string): readonly Check[] {
   const places = [dataDir, dirname(databasePath)].map(existingPlace);
   return [
     ...directoryChecks(dataDir),

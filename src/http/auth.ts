@@ -14,7 +14,7 @@ import type { RequestContext } from "./request.ts";
 export const requestTimeoutMs = 5_000;
 
 /** A request for one of BetterAuth's routes, its body read. */
-export interface AuthCall {
+interface AuthCall {
   readonly name: AuthRouteName;
   /** With its question mark, or empty. */
   readonly search: string;

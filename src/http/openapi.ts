@@ -24,7 +24,7 @@ const description = `Accounts and sessions. Unless an operation says otherwise:
 * A request that changes something comes from a listed origin, or from a program without \`Origin\` and \`Cookie\`.`;
 
 /** OpenAPI 3.1 of `routes.ts`, as a server with this configuration answers. */
-export function createOpenApi(config: Config, version: string): Node {
+function createOpenApi(config: Config, version: string): Node {
   const operations = (route: NamedRoute) =>
     methodsOf(route).map((method) => [method.toLowerCase(), operation(route, method, config)] as const);
   const paths = Object.fromEntries(

@@ -11,13 +11,13 @@ export interface PageUser {
   readonly email: string;
 }
 
-export interface SignedIn {
+interface SignedIn {
   readonly user: PageUser;
   readonly sessionId: string;
 }
 
 /** What a form's call came to. */
-export type Outcome =
+type Outcome =
   | { readonly ok: true; readonly cookies: readonly string[] }
   | { readonly ok: false; readonly refusal: Refusal };
 

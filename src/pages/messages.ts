@@ -66,14 +66,14 @@ function sentence(text: string): string {
   return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }
 
-export const outOfReach = "Accounts cannot be reached at the moment. Wait a little, then try again.";
+const outOfReach = "Accounts cannot be reached at the moment. Wait a little, then try again.";
 
-export function tooMany(seconds: number | null): string {
+function tooMany(seconds: number | null): string {
   return `Too many attempts. Try again ${waiting(seconds)}.`;
 }
 
 /** @param seconds null when it is not known. */
-export function waiting(seconds: number | null): string {
+function waiting(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds) || seconds < 0) return "in a few minutes";
   const count = (amount: number, unit: string) => `in ${amount} ${unit}${amount === 1 ? "" : "s"}`;
   if (seconds < 60) return count(Math.max(1, Math.ceil(seconds)), "second");

@@ -18,7 +18,7 @@ export interface SessionReaderDeps {
 const marker = "better-auth";
 
 /** That BetterAuth has to answer: an anonymous or ended session, a refresh that is due, other cookies of BetterAuth's. */
-export interface Unanswered {
+interface Unanswered {
   /** Whether the session was looked up, so that its refresh is known to be due or the session to have ended. */
   readonly isKnown: boolean;
 }

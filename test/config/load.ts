@@ -6,7 +6,7 @@ import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
 export const STRONG_SECRET = "q0V8y3cXrJm5Zb1sTnGfWk7Hd2LpAe9RuYi4Ox6BzNE=";
 export const OTHER_SECRET = "Zk4Wm9Rt2Qy7Bx5Lc8Vn3Hj6Fp1Gd0SaUeIoXzTqMwE=";
 
-export const deps: ConfigDeps = {
+const deps: ConfigDeps = {
   readFile: (path) => {
     throw Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });
   },

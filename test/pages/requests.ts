@@ -2,7 +2,7 @@ import { createScriptedPages, type Script, scriptedCookie } from "./scripted-pag
 
 export const origin = "http://localhost:3001";
 
-export interface PageAnswer {
+interface PageAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly html: string;

@@ -85,7 +85,7 @@ async function runBun(args: readonly string[], cwd: string): Promise<void> {
 }
 
 /** What the site's `site-urls.js` sets: where latchkey and the API are, without a trailing slash. */
-export interface SiteUrls {
+interface SiteUrls {
   readonly latchkeyUrl: string;
   readonly apiUrl: string;
 }

@@ -4,7 +4,7 @@ import { forgetProcess, once, temporaryDirectory, watchProcess } from "./reaper.
 import { within } from "./within.ts";
 
 /** The environment the executable gets, whole: PATH and HOME are not passed on. */
-export type Environment = Readonly<Record<string, string>>;
+type Environment = Readonly<Record<string, string>>;
 
 export interface SpawnOptions {
   /** `PORT=0` unless it says otherwise. */

@@ -33,7 +33,7 @@ export interface DocumentedServer {
   close(): Promise<void>;
 }
 
-export interface Refusal {
+interface Refusal {
   readonly path: string;
   readonly body: Body;
   readonly problems: readonly string[];

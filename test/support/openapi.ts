@@ -10,7 +10,7 @@ export interface DocumentedAnswer {
   readonly content?: Readonly<Record<string, { readonly schema: Node }>>;
 }
 
-export interface DocumentedOperation {
+interface DocumentedOperation {
   readonly operationId: string;
   readonly tags: readonly string[];
   readonly security: readonly Node[];

@@ -1,5 +1,5 @@
 /** One answer on a pipelined connection. */
-export interface PipelinedAnswer {
+interface PipelinedAnswer {
   readonly status: number;
   readonly body: string;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { forgetProcess, watchProcess } from "./reaper.ts";
 
 /** The oldest Python for which the pinned requirements are published, as [major, minor]. */
-export const oldestPython = [3, 11] as const;
+const oldestPython = [3, 11] as const;
 
 export interface PythonRunOptions {
   readonly cwd: string;

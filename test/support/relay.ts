@@ -19,7 +19,7 @@ export interface RelayOptions {
 }
 
 /** The side that connected to the relay, over TCP or WebSocket. */
-export interface ClientSide extends Sink {
+interface ClientSide extends Sink {
   readonly terminate: () => void;
 }
 

@@ -3,7 +3,7 @@ import type { TestDatabase } from "./databases.ts";
 import { openConnections, openPipeline, type Pipeline } from "./pipeline.ts";
 
 export const secret = "staleness-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
-export const password = "correct horse battery";
+const password = "correct horse battery";
 const cookieName = "better-auth.session_token";
 /** Changes under way at once: what one kill of the writer can leave unanswered. */
 export const lanes = 8;

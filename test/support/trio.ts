@@ -60,7 +60,7 @@ export async function startTrio(options: TrioOptions): Promise<Trio> {
 }
 
 /** A port that was free a moment ago: latchkey's public URL has to be known before it starts. */
-export function freePort(): number {
+function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
   const { port } = listener;
   listener.stop(true);

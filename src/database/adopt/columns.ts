@@ -9,7 +9,7 @@ import {
 } from "./shape.ts";
 
 /** How a dialect judges a column's type; `name` is what to call the right one. */
-export interface TypeRule {
+interface TypeRule {
   readonly name: string;
   readonly accepts: (type: string) => boolean;
 }

@@ -7,7 +7,7 @@ export interface SqliteColumn extends FoundColumn {
   readonly defaultValue: string | null;
 }
 
-export interface SqliteForeignKey {
+interface SqliteForeignKey {
   /** The columns that refer, as a rule one. */
   readonly columns: readonly string[];
   readonly refersToUserId: boolean;

@@ -138,7 +138,7 @@ const remembered = 10_240;
  * Reads looked-up rows so that one which has not changed since it was last read is the same object: what was made of it
  * then holds still. It answers nothing by itself: every row is one that the database has just sent.
  */
-export function createRowMemory(
+function createRowMemory(
   read: (columns: SessionColumns) => SessionRow,
 ): (columns: SessionColumns) => SessionRow {
   const known = createBoundedMap<{ readonly columns: SessionColumns; readonly row: SessionRow }>(remembered);

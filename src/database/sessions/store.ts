@@ -11,7 +11,7 @@ export interface SessionRow {
   readonly user: UserRow;
 }
 
-export interface UserRow {
+interface UserRow {
   readonly id: string;
   readonly name: string;
   readonly email: string;

@@ -16,7 +16,7 @@ export const everyTag: readonly string[] = migrations.sqlite.map(({ tag }) => ta
 export const tagsAfterAdoption: readonly string[] = everyTag.slice(1);
 
 export const tables = ["user", "session", "account", "verification"] as const;
-export type Table = (typeof tables)[number];
+type Table = (typeof tables)[number];
 
 /** How a service's tables differ from those that BetterAuth and Drizzle make as a rule. */
 export interface Difference {
@@ -40,7 +40,7 @@ export type LegacyRow = readonly [
 export const isSqlite = (dialect: Dialect): boolean => dialect === "sqlite";
 
 /** What the columns hold an instant as: milliseconds on SQLite, UTC without a zone on PostgreSQL. */
-export const stored = (dialect: Dialect, iso: string): string | number =>
+const stored = (dialect: Dialect, iso: string): string | number =>
   isSqlite(dialect) ? Date.parse(iso) : iso.replace("T", " ").replace("Z", "");
 
 export const made = "2026-01-02T03:04:05.678Z";
