@@ -125,7 +125,6 @@ const areas = [
   "routes",
   "error-codes",
   "bounded-map",
-  "doorkeeper",
   "deadline",
   "environment",
   "pages/views",

@@ -9,7 +9,7 @@ const NAME = "LATCHKEY_TRUSTED_PROXIES";
 const LOOPBACK = ["127.0.0.0/8", "::1/128"] as const;
 const EXAMPLE = "write CIDRs such as 10.0.0.0/8,fd00::/8, or none";
 
-/** Reads the proxies whose X-Forwarded-For counts. CONTRACT section 2.4. */
+/** Reads the proxies whose X-Forwarded-For counts. docs/contract.md, Client addresses. */
 export function readTrustedProxies(
   reader: ConfigReader,
   baseUrl: string | undefined,

@@ -32,7 +32,7 @@ interface Rendered {
   readonly headers: Headers;
 }
 
-/** Builds `GET /api/auth/verify`: it only reads, never refreshes and never sends a cookie. CONTRACT 2.1. */
+/** Builds `GET /api/auth/verify`: it only reads, never refreshes and never sends a cookie. docs/contract.md, Verify. */
 export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
   const refusals = renderRefusals(deps.fixedHeaders);
   const kept = new WeakMap<SessionRow, Rendered | null>();

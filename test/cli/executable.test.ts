@@ -1,9 +1,10 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import packageJson from "../../package.json" with { type: "json" };
 import { createClient } from "../support/client.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import {
+  buildExecutable,
   type RunningLatchkey,
   runLatchkey,
   type SpawnOptions,
@@ -14,6 +15,12 @@ import { temporaryDirectory } from "../support/reaper.ts";
 setDefaultTimeout(60_000);
 
 const password = "correct horse battery";
+
+test("the executable adds at most 12 MB to the runtime it is built from", async () => {
+  const ownBytes = statSync(await buildExecutable()).size - statSync(process.execPath).size;
+  expect(ownBytes).toBeGreaterThan(1_000_000);
+  expect(ownBytes).toBeLessThan(12_000_000);
+});
 
 describe("the executable's commands", () => {
   test.each([["version"], ["--version"]])("prints its version for %s", async (argument) => {

@@ -12,7 +12,13 @@ import {
   requireTable,
 } from "../support/readme.ts";
 
-const ownDocuments = ["README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/contract.md"];
+const ownDocuments = [
+  "README.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  ...[...new Bun.Glob("docs/*.md").scanSync(projectDirectory)].sort(),
+];
 const exampleDocuments = [...new Bun.Glob("examples/*/README.md").scanSync(projectDirectory)].sort();
 const documents = [...ownDocuments, ...exampleDocuments].map(readDocument);
 const inProject = (path: string) => join(projectDirectory, path);
@@ -85,6 +91,44 @@ describe("the commands that the documents name", () => {
   });
 });
 
+describe("docs/architecture.md", () => {
+  const { text } = readDocument("docs/architecture.md");
+
+  test("walks through files that are there", () => {
+    const walks = text.slice(text.indexOf("## Two walks"), text.indexOf("## Verify is exact"));
+    const steps = [...walks.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, name = ""]) => `src/${name}.ts`);
+    expect(steps.length).toBe(8 + 13);
+    expect(steps.filter((path) => !existsSync(inProject(path)))).toEqual([]);
+  });
+
+  test("names files of src that are there", () => {
+    const named = [...text.matchAll(/`(src\/[\w./-]+)`/g)].map(([, path = ""]) => path);
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((path) => !existsSync(inProject(path)))).toEqual([]);
+  });
+
+  test("quotes tests that are there", () => {
+    const quoted = [...text.matchAll(/\[[\w-]+\]\(\.\.\/(test\/[\w./-]+)\) "([^"]+)"/g)];
+    expect(quoted.length).toBeGreaterThan(15);
+    const gone = quoted.filter(
+      ([, path = "", name = ""]) => !readFileSync(inProject(path), "utf8").includes(name),
+    );
+    expect(gone.map(([whole]) => whole)).toEqual([]);
+  });
+});
+
+test("a number of the security checklist in a test's name is one that stands there", () => {
+  const { text } = readDocument("docs/security-checklist.md");
+  const numbers = [...text.matchAll(/^\| (S\d+) \|/gm)].map(([, number = ""]) => number);
+  expect(numbers).toEqual(Array.from({ length: 90 }, (_, at) => `S${at + 1}`));
+  const cited = [...new Bun.Glob("{src,test,bench}/**/*.{ts,tsx}").scanSync(projectDirectory)].flatMap(
+    (path) =>
+      [...readFileSync(inProject(path), "utf8").matchAll(/"(S\d+):/g)].map(([, number = ""]) => number),
+  );
+  expect(cited.length).toBeGreaterThan(5);
+  expect(cited.filter((number) => !numbers.includes(number))).toEqual([]);
+});
+
 test("the README is short enough to be read", () => {
   expect(readDocument("README.md").text.split("\n").length).toBeLessThan(430);
 });
@@ -93,6 +137,15 @@ test("CI runs the README's test command and nothing else", () => {
   const [command = ""] = readDocument("README.md").code.filter((line) => /^npx .* test$/.test(line));
   const lines = readFileSync(inProject(".ci/run"), "utf8").trim().split("\n");
   expect(lines.at(-1)).toBe(`exec ${command}`);
+  const workflow = readFileSync(inProject(".github/workflows/ci.yml"), "utf8");
+  const { jobs } = Bun.YAML.parse(workflow) as { jobs: { test: { steps: { run?: string }[] } } };
+  expect(jobs.test.steps.flatMap(({ run: step }) => step ?? [])).toEqual(["bash .ci/run"]);
+});
+
+test("the files for GitHub can be read", () => {
+  const files = [...new Bun.Glob(".github/**/*.yml").scanSync({ cwd: projectDirectory, dot: true })];
+  expect(files.length).toBeGreaterThan(3);
+  for (const file of files) expect(Bun.YAML.parse(readFileSync(inProject(file), "utf8"))).toBeObject();
 });
 
 describe("outputPattern", () => {

@@ -102,12 +102,22 @@ const routing: readonly HttpCase[] = [
   { name: "liveness", path: "/health/live", status: 200, contains: ['"status":"ok"'] },
   { name: "HEAD of get-session", method: "HEAD", path: "/api/auth/get-session", status: 200 },
   { name: "get-session with a slash", path: "/api/auth/get-session/", status: 200, contains: ["null"] },
-  {
-    name: "a repeated parameter",
-    path: "/api/auth/get-session?disableRefresh=true&disableRefresh=false",
-    status: 400,
-    code: "REPEATED_PARAMETER",
-  },
+  ...[
+    "/api/auth/get-session",
+    "/api/auth/session",
+    "/api/auth/verify",
+    "/api/auth/forward",
+    "/health",
+    "/openapi.json",
+  ].map(
+    (path): HttpCase => ({
+      name: `a repeated parameter of ${path}`,
+      path: `${path}?a=1&%61=2`,
+      signedIn: true,
+      status: 400,
+      code: "REPEATED_PARAMETER",
+    }),
+  ),
 ];
 
 const sessions: readonly HttpCase[] = [

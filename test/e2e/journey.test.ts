@@ -119,6 +119,50 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     });
   });
 
+  test("S19: gives every session a token of its own, of 190 random bits", async () => {
+    const tokens = await Promise.all(Array.from({ length: 8 }, async () => tokenOf((await signUp()).client)));
+    expect(new Set(tokens).size).toBe(tokens.length);
+    for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9]{32}$/);
+  });
+
+  test.each(["signIn", "signUp"] as const)(
+    "S20: %s makes a new session and ends the one it was asked with, whosever that was",
+    async (way) => {
+      const before = await signUp();
+      const [cookie, old] = [before.client.jar.header(), tokenOf(before.client)];
+      const email = way === "signIn" ? (await signUp()).email : newEmail();
+      const { error } =
+        way === "signIn"
+          ? await before.client.auth.signIn.email({ email, password })
+          : await before.client.auth.signUp.email({ email, password, name: "Ben" });
+      expect(error).toBeNull();
+      expect(tokenOf(before.client)).not.toBe(old);
+      expect(await (await verify(before.client)).json()).toMatchObject({ user: { email } });
+      const replayed = await fetch(`${server.origin}/api/auth/verify`, { headers: { cookie } });
+      expect(await replayed.json()).toMatchObject({ code: "SESSION_EXPIRED" });
+    },
+  );
+
+  test("S21: adopts no token that somebody planted, signed or not", async () => {
+    const { email } = await signUp();
+    for (const planted of [`planted${"x".repeat(25)}.${"A".repeat(43)}%3D`, "planted"]) {
+      const headers = {
+        cookie: `better-auth.session_token=${planted}`,
+        "content-type": "application/json",
+        origin: requestOrigin,
+      };
+      const body = JSON.stringify({ email, password });
+      const signedIn = await fetch(`${server.origin}/api/auth/sign-in/email`, {
+        method: "POST",
+        headers,
+        body,
+      });
+      expect(signedIn.headers.getSetCookie().join()).not.toContain("planted");
+      expect((await fetch(`${server.origin}/api/auth/verify`, { headers })).status).toBe(401);
+      expect(await database.query("SELECT 1 FROM session WHERE token LIKE 'planted%'")).toEqual([]);
+    }
+  });
+
   test("lists sessions by id, at any age, and revokes one, the others, and all", async () => {
     const { client, email } = await signUp();
     const [second, third] = [visitor(), visitor()];

@@ -1,3 +1,4 @@
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { collectOutput, parseObject, parseReadyLine, type ReadyLine } from "./process-output.ts";
 import { forgetProcess, once, temporaryDirectory, watchProcess } from "./reaper.ts";
@@ -56,7 +57,10 @@ const projectDirectory = join(import.meta.dir, "..", "..");
 export const buildExecutable: () => Promise<string> = once(async () => {
   const given = process.env["LATCHKEY_TEST_EXECUTABLE"];
   if (given !== undefined && given !== "") return given;
-  const build = Bun.spawn([process.execPath, "run", "build"], {
+  const executable = join(projectDirectory, "dist", "latchkey");
+  // Renamed into place: test files that run at once build at once, and one may be starting what another writes.
+  const built = `${executable}-${process.pid}`;
+  const build = Bun.spawn([process.execPath, "run", "build", `--outfile=${built}`], {
     cwd: projectDirectory,
     stdin: "ignore",
     stdout: "pipe",
@@ -68,7 +72,8 @@ export const buildExecutable: () => Promise<string> = once(async () => {
     build.exited,
   ]);
   if (build.exitCode !== 0) throw new Error(`bun run build failed (${build.exitCode}):\n${stdout}${stderr}`);
-  return join(projectDirectory, "dist", "latchkey");
+  renameSync(built, executable);
+  return executable;
 });
 
 /** Starts the server and waits until it listens; an exit or silence before that throws with all it wrote. */
