@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
 interface SourceFile {
-  /** Relative to the project, e.g. `src/http/app.ts`. */
+  /** Relative to the project, e.g. `src/app.ts`. */
   readonly path: string;
   readonly text: string;
 }

@@ -10,7 +10,7 @@ import type { ReadSession } from "../session/get-session.ts";
 import { readBody } from "./body.ts";
 import type { RequestContext } from "./request.ts";
 
-/** Everything but verify and health answers within this, 503 included. */
+/** A call of BetterAuth's, its body read, answers within this, 503 included. */
 export const requestTimeoutMs = 5_000;
 
 /** A request for one of BetterAuth's routes, its body read. */
