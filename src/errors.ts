@@ -54,11 +54,11 @@ export class AppError extends Error {
 /** An error for the log: names, codes and messages down its chain, but never a query, whose parameters are secrets. */
 export function describeCause(error: unknown): readonly { name: string; code?: string; message: string }[] {
   const chain: { name: string; code?: string; message: string }[] = [];
-  for (let current = error; current instanceof Error && chain.length < 5; current = current.cause) {
+  for (let current = error; isFailure(current) && chain.length < 5; current = current.cause) {
     const { code, errno } = current as { code?: unknown; errno?: unknown };
     const named = typeof errno === "string" ? errno : code;
     chain.push({
-      name: current.name,
+      name: current.name ?? "ErrorEvent",
       ...(typeof named === "string" ? { code: named } : {}),
       message: loggableMessage(current, named),
     });
@@ -69,7 +69,18 @@ export function describeCause(error: unknown): readonly { name: string; code?: s
 /** Classes of SQLSTATE (data exceptions, violated constraints, RAISE), whose messages may quote the refused row. */
 const quotingCodes = /^(?:22|23|44|P0)[0-9A-Z]{3}$|^SQLITE_CONSTRAINT_TRIGGER$/;
 
-function loggableMessage(error: Error, code: unknown): string {
+interface Failure {
+  readonly name?: string;
+  readonly message: string;
+  readonly cause?: unknown;
+}
+
+/** An error, or what Neon's driver rejects with where its WebSocket fails. */
+function isFailure(error: unknown): error is Failure {
+  return error instanceof Error || error instanceof ErrorEvent;
+}
+
+function loggableMessage(error: Failure, code: unknown): string {
   // DrizzleQueryError's message holds the query's parameters, password hashes among them.
   if (error.name === "DrizzleQueryError" || error.message.startsWith("Failed query")) return "query failed";
   return typeof code === "string" && quotingCodes.test(code) ? "refused by the database" : error.message;

@@ -261,7 +261,7 @@ export const routes = {
     path: "/health",
     summary: "Whether the server can answer",
     answer:
-      "ready: 200, else 503; `{status,version,checks}`, within 2 s. A good database result may be 5 s old",
+      "ready: 200, else 503; `{status,version,checks}`, within 2 s. A good database result may be 5 s old, on Neon any age while nobody asks",
     ok: "Health",
   },
   live: {

@@ -60,6 +60,7 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     health: createHealth({
       version: deps.version,
       ping: () => database.ping(),
+      idleMs: database.idleMs,
       pendingMigrations: () => [],
       now: deps.now,
     }),

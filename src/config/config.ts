@@ -1,8 +1,16 @@
-/** Where accounts and sessions are kept. `path` is absolute; `url` carries the password: never print it. */
+/**
+ * Where accounts and sessions are kept. `path` is absolute; `url` carries the password: never print it. `connections`
+ * is how many an instance keeps to a server at the most.
+ */
 export type DatabaseConfig =
   | { readonly driver: "sqlite"; readonly path: string }
-  | { readonly driver: "postgres"; readonly url: string }
-  | { readonly driver: "neon"; readonly url: string; readonly proxy: string | null };
+  | { readonly driver: "postgres"; readonly url: string; readonly connections: number }
+  | {
+      readonly driver: "neon";
+      readonly url: string;
+      readonly connections: number;
+      readonly proxy: string | null;
+    };
 
 /** The whole configuration, read once at start. docs/contract.md, Configuration. */
 export interface Config {

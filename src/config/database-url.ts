@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseFileUrl } from "./file-path.ts";
 import { isHostname, isLoopbackHost } from "./listen.ts";
-import { quote, parseChoice, accepted, type Parsed, refused } from "./parse.ts";
+import { quote, parseChoice, accepted, type Parsed, parseInteger, refused } from "./parse.ts";
 import { type ConfigReader, type Entry, readParsed } from "./reader.ts";
 import type { ConfigDeps, DatabaseConfig } from "./config.ts";
 
@@ -17,7 +17,10 @@ export interface DatabaseReading {
   readonly isServer: boolean;
 }
 
-/** Reads DATABASE_URL, LATCHKEY_DATABASE_DRIVER and LATCHKEY_NEON_PROXY. */
+/** One looks sessions up, or six with Neon's driver; a request that writes needs one for as long as it writes. */
+const defaultConnections = 16;
+
+/** Reads DATABASE_URL, LATCHKEY_DATABASE_DRIVER, LATCHKEY_DATABASE_CONNECTIONS and LATCHKEY_NEON_PROXY. */
 export function readDatabase(
   reader: ConfigReader,
   dataDir: string,
@@ -38,7 +41,7 @@ export function readDatabase(
     const remedy = "set DATABASE_URL to a postgresql:// URL, or remove LATCHKEY_DATABASE_DRIVER";
     reader.reject("LATCHKEY_DATABASE_DRIVER", `is ${forced}, but DATABASE_URL ${what}`, remedy);
   }
-  const database = withNeonProxy(reader, found);
+  const database = withNeonProxy(reader, withConnections(reader, found));
   reader.record("LATCHKEY_DATABASE_DRIVER", database?.driver ?? "", driverEntry);
   return { database, isServer };
 }
@@ -48,6 +51,16 @@ function parseDriver(reader: ConfigReader, entry: Entry | undefined): Driver | n
   if (parsed.ok) return parsed.value;
   reader.reject("LATCHKEY_DATABASE_DRIVER", parsed.reason, parsed.remedy);
   return null;
+}
+
+/** How many to a server; SQLite needs none, and takes the setting as it stands in an environment shared by instances. */
+function withConnections(
+  reader: ConfigReader,
+  database: DatabaseConfig | undefined,
+): DatabaseConfig | undefined {
+  const parse = (text: string) => parseInteger(text, 2, 100);
+  const connections = readParsed(reader, "LATCHKEY_DATABASE_CONNECTIONS", defaultConnections, parse);
+  return database === undefined || database.driver === "sqlite" ? database : { ...database, connections };
 }
 
 function withNeonProxy(
@@ -82,13 +95,13 @@ function readServer(reader: ConfigReader, entry: Entry, forced: Driver | null): 
   const { url, masked, host, isExposed } = parsed.value;
   reader.record("DATABASE_URL", masked, entry);
   if ((forced ?? (isNeonHost(host) ? "neon" : "postgres")) === "neon")
-    return { driver: "neon", url, proxy: null };
+    return { driver: "neon", url, connections: defaultConnections, proxy: null };
   if (isExposed) {
     reader.warn(
       `${entry.variable}: nothing demands an encrypted connection to the database: add sslmode=verify-full`,
     );
   }
-  return { driver: "postgres", url };
+  return { driver: "postgres", url, connections: defaultConnections };
 }
 
 function readSqlite(

@@ -16,6 +16,7 @@ const settings = {
     meaning: "`file:…` is embedded SQLite, `postgresql://…` PostgreSQL, a host under `neon.tech` Neon",
   },
   LATCHKEY_DATABASE_DRIVER: { meaning: "by the URL; `sqlite`, `postgres` or `neon` to override" },
+  LATCHKEY_DATABASE_CONNECTIONS: { meaning: "connections to a server at the most, 2 to 100" },
   LATCHKEY_NEON_PROXY: {
     meaning: "a WebSocket proxy for the neon driver, `wss://…`, or `ws://…` on this machine",
   },

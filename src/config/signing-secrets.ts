@@ -2,7 +2,10 @@ import type { ConfigReader, Entry } from "./reader.ts";
 import { weaknessOf } from "./secret-strength.ts";
 
 const MASK = "********";
-const GENERATE = "generate one: openssl rand -base64 32";
+const GENERATE = "generate one: latchkey secret";
+/** Another secret alone would sign everybody out. */
+const REPLACE =
+  "put a new one of latchkey secret before it, so that nobody is signed out: BETTER_AUTH_SECRETS=2:NEW,1:OLD without BETTER_AUTH_SECRET; if nobody has signed in yet, just take the new one";
 
 /**
  * Reads the signing keys, the current one first.
@@ -65,5 +68,5 @@ function readKeyRing(reader: ConfigReader, ring: Entry): readonly string[] {
 
 function refuseWeak(reader: ConfigReader, entry: Entry): void {
   const weakness = weaknessOf(entry.text);
-  if (weakness !== null) reader.reject(entry.variable, weakness, GENERATE);
+  if (weakness !== null) reader.reject(entry.variable, weakness, REPLACE);
 }

@@ -31,6 +31,8 @@ export interface Database {
   begin(statementTimeoutMs?: number): Promise<Transaction>;
   /** Asks the database for its clock, in ms since the epoch. @throws when it does not answer in time. */
   ping(): Promise<number>;
+  /** How long nothing but `ping` has asked, in ms; only of a database that sleeps meanwhile. */
+  idleMs?(): number;
   readonly sessions: SessionStore;
   close(): Promise<void>;
 }

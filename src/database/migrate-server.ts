@@ -1,6 +1,7 @@
 import { CommandError } from "../errors.ts";
 import { adoptTables } from "./adopt/adopt.ts";
 import type { Database, Transaction } from "./database.ts";
+import { explained } from "./server-failure.ts";
 import { applyMigrations, type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
 
 /** The key of the advisory lock under which one process migrates at a time. */
@@ -11,16 +12,18 @@ const statementTimeoutMs = 15 * 60_000;
 
 /** Applies what is missing, under a lock that other starting instances wait for. @returns the tags applied now. */
 export async function migrateServer(database: Database): Promise<readonly string[]> {
-  const transaction = await database.begin(statementTimeoutMs);
-  try {
-    await takeMigrationLock(transaction);
-    const applied = await applyMigrations({ provider: "pg", query: transaction.query }, adoptTables);
-    await transaction.commit();
-    return applied;
-  } catch (error) {
-    await transaction.rollback();
-    throw error;
-  }
+  return await explained(async () => {
+    const transaction = await database.begin(statementTimeoutMs);
+    try {
+      await takeMigrationLock(transaction);
+      const applied = await applyMigrations({ provider: "pg", query: transaction.query }, adoptTables);
+      await transaction.commit();
+      return applied;
+    } catch (error) {
+      await transaction.rollback();
+      throw error;
+    }
+  });
 }
 
 /** Takes the transaction's own lock: one of the session would be lost behind a pooler. */
@@ -42,10 +45,12 @@ async function takeMigrationLock({ query }: Transaction): Promise<void> {
 
 /** Reads what a server's database has and lacks, changing nothing. */
 export async function readSchemaStatus(database: Database): Promise<SchemaStatus> {
-  const transaction = await database.begin();
-  try {
-    return await schemaStatus({ provider: "pg", query: transaction.query });
-  } finally {
-    await transaction.rollback();
-  }
+  return await explained(async () => {
+    const transaction = await database.begin();
+    try {
+      return await schemaStatus({ provider: "pg", query: transaction.query });
+    } finally {
+      await transaction.rollback();
+    }
+  });
 }

@@ -2,39 +2,74 @@ import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-serverless";
 import { drizzle as drizzleOver } from "drizzle-orm/pg-proxy";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
-import { lookupPoolSize, openNeonSessions } from "./sessions/neon-sessions.ts";
-import type { Database, Parameter, Transaction } from "./database.ts";
-import { isConnectionLoss, storeUnavailable } from "./store-error.ts";
+import { openNeonSessions } from "./sessions/neon-sessions.ts";
+import type { Database, Parameter, Row, Transaction } from "./database.ts";
+import {
+  beginText,
+  connectTimeoutMs,
+  createLateStatements,
+  type LateStatements,
+  queryTimeoutMs,
+} from "./server-statements.ts";
+import { repeatLost, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
-const poolSize = 10;
-/** A request has 5 s; a connection that takes longer than this to get leaves too little of them. */
-const connectTimeoutMs = 4_000;
-const queryTimeoutMs = 4_000;
+/** Of `connections`, so many look sessions up, so that no other query can starve them; each takes one batch at a time. */
+const lookupShare = 3 / 8;
 
-/** Opens a Neon database through its serverless driver: WebSocket connections, since sign-up needs a transaction. */
-export function openNeon(url: string, proxy: string | null, onPoolError: (error: Error) => void): Database {
+/**
+ * Opens a Neon database through its serverless driver: WebSocket connections, since sign-up needs a transaction.
+ * @param connections how many at the most, lookups' included.
+ */
+export function openNeon(
+  url: string,
+  connections: number,
+  proxy: string | null,
+  onPoolError: (error: Error) => void,
+): Database {
   // Coalescing waits a turn before each write: 1.5-3.6 ms a round trip here, against 0.4 without.
   neonConfig.coalesceWrites = false;
   if (proxy !== null) useProxy(proxy);
-  const pool = openPool(url, poolSize, queryTimeoutMs, onPoolError);
-  const readingDb = drizzleOver(createReader(pool), { schema });
-  const sessions = openNeonSessions(openPool(url, lookupPoolSize, lookupTimeoutMs, onPoolError));
+  const lookups = Math.max(1, Math.floor(connections * lookupShare));
+  const pool = openPool(url, connections - lookups, queryTimeoutMs, onPoolError);
+  const statementsLate = (lateMs: number): LateStatements =>
+    createLateStatements((text, parameters) => pool.query(text, parameters), lateMs);
+  const read = createReader(pool, statementsLate(queryTimeoutMs));
+  const readingDb = drizzleOver(read, { schema });
+  const lookUps = openNeonSessions(
+    openPool(url, lookups, lookupTimeoutMs, onPoolError),
+    lookups,
+    statementsLate(lookupTimeoutMs),
+  );
 
+  let usedAt = performance.now();
+  const use = () => void (usedAt = performance.now());
   return {
     driver: "neon",
     provider: "pg",
     schema,
-    sessions,
-    reads: () => readingDb,
-    begin: async (statementTimeoutMs = queryTimeoutMs) =>
-      transaction(await beginOn(pool, statementTimeoutMs), statementTimeoutMs),
+    sessions: {
+      find(token) {
+        use();
+        return lookUps.find(token);
+      },
+      close: () => lookUps.close(),
+    },
+    reads() {
+      use();
+      return readingDb;
+    },
+    async begin(statementTimeoutMs = queryTimeoutMs) {
+      use();
+      return transaction(await beginOn(pool, statementTimeoutMs), statementTimeoutMs);
+    },
+    idleMs: () => performance.now() - usedAt,
     async ping() {
       const text = "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now";
-      return Number((await pool.query<{ now: number }>(text)).rows[0]?.now);
+      return Number((await read(text, [], "execute")).rows[0]?.["now"]);
     },
     async close() {
-      await sessions.close();
+      await lookUps.close();
       await pool.end();
     },
   };
@@ -62,7 +97,7 @@ function openPool(
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: 60_000,
     query_timeout: timeoutMs,
-    statement_timeout: timeoutMs,
+    // Nothing else at the start: poolers refuse what they cannot keep for a client.
     application_name: "latchkey",
   });
   // An idle connection that is cut raises `error` on the pool; unheard, it would end the process.
@@ -70,34 +105,44 @@ function openPool(
   return pool;
 }
 
-/** Reads, each on a connection of the pool; a read whose connection was lost is asked once more. */
-function createReader(pool: Pool) {
+/** Reads, each on a connection of the pool; a read whose connection was lost is asked again. */
+function createReader(pool: Pool, late: LateStatements) {
   return async (text: string, values: unknown[], method: "all" | "execute") => {
-    const ask = () =>
-      pool.query({ text, values, ...(method === "all" ? { rowMode: "array" as const } : {}) });
-    const { rows } = await ask().catch((error: unknown) => {
-      if (!isConnectionLoss(error)) throw error;
-      return ask();
+    const query = {
+      text: late.mark(text),
+      values,
+      ...(method === "all" ? { rowMode: "array" as const } : {}),
+    };
+    const ask = () => pool.query<Row>(query);
+    const { rows } = await repeatLost(ask).catch((error: unknown) => {
+      if (isLate(error)) late.cancel();
+      throw error;
     });
     return { rows };
   };
 }
 
-/** Begins on a connection that answers; a pooled one that died unnoticed is replaced once. */
+/** Whether the driver gave a query up, and its connection with it; it has no code for that. */
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.message === "Query read timeout";
+}
+
+/** Begins on a connection that answers; a pooled one that died unnoticed is replaced. */
 async function beginOn(pool: Pool, statementTimeoutMs: number): Promise<PoolClient> {
-  for (let attempt = 0; ; attempt += 1) {
-    let client: PoolClient | undefined;
+  const begin = async (): Promise<PoolClient> => {
+    const client = await pool.connect();
     try {
-      client = await pool.connect();
-      boundQueries(client, queryTimeoutMs);
-      await client.query("BEGIN");
-      if (statementTimeoutMs > queryTimeoutMs)
-        await client.query(`SET LOCAL statement_timeout = ${statementTimeoutMs}`);
+      await client.query(beginText(statementTimeoutMs));
       return client;
-    } catch (cause) {
-      client?.release(true);
-      if (attempt > 0 || client === undefined) throw storeUnavailable(cause);
+    } catch (error) {
+      client.release(true);
+      throw error;
     }
+  };
+  try {
+    return await repeatLost(begin);
+  } catch (cause) {
+    throw storeUnavailable(cause);
   }
 }
 
@@ -109,6 +154,10 @@ function boundQueries(client: PoolClient, timeoutMs: number): void {
 
 function transaction(client: PoolClient, timeoutMs: number): Transaction {
   boundQueries(client, timeoutMs);
+  const giveBack = () => {
+    boundQueries(client, queryTimeoutMs);
+    client.release();
+  };
   let isOpen = true;
   return {
     db: drizzle({ client, schema }),
@@ -124,14 +173,14 @@ function transaction(client: PoolClient, timeoutMs: number): Transaction {
         client.release(true);
         throw storeUnavailable(cause);
       }
-      client.release();
+      giveBack();
     },
     async rollback() {
       if (!isOpen) return;
       isOpen = false;
       try {
         await client.query("ROLLBACK");
-        client.release();
+        giveBack();
       } catch {
         client.release(true);
       }

@@ -14,11 +14,11 @@ export function openDatabase(config: DatabaseConfig, onPoolError: (error: Error)
     }
     case "postgres": {
       const { openPostgres } = require("./postgres.ts") as typeof postgres;
-      return openPostgres(config.url);
+      return openPostgres(config.url, config.connections);
     }
     case "neon": {
       const { openNeon } = require("./neon.ts") as typeof neon;
-      return openNeon(config.url, config.proxy, onPoolError);
+      return openNeon(config.url, config.connections, config.proxy, onPoolError);
     }
   }
 }

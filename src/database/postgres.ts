@@ -1,31 +1,44 @@
 import { SQL } from "bun";
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { withDeadline } from "../deadline.ts";
+import { lookupTimeoutMs } from "./sessions/batched.ts";
 import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
-import { isConnectionLoss, storeUnavailable } from "./store-error.ts";
+import {
+  beginText,
+  connectTimeoutMs,
+  createLateStatements,
+  keepsSessions,
+  type LateStatements,
+  queryTimeoutMs,
+} from "./server-statements.ts";
+import { repeatLost, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
-
-/** Connections for everything but session lookups, which have their own. */
-const poolSize = 10;
-/** A request has 5 s; a connection that takes longer than this to get leaves too little of them. */
-const connectTimeoutMs = 4_000;
-const queryTimeoutMs = 4_000;
 
 /** Runs one statement; its rows as objects, or as arrays of their columns in order. */
 type RunQuery = (text: string, parameters: unknown[], asArrays: boolean) => Promise<Row[]>;
 type Connection = Awaited<ReturnType<SQL["reserve"]>>;
 
-/** Opens any PostgreSQL server through Bun's own client. */
-export function openPostgres(url: string): Database {
-  const pool = new SQL(connectionOptions(url, poolSize));
+/** Opens any PostgreSQL server through Bun's own client: `connections` in all, of which one looks sessions up. */
+export function openPostgres(url: string, connections: number): Database {
+  const pool = new SQL(connectionOptions(url, connections - 1));
   const connect = async (): Promise<Connection> => {
     const expired = AbortSignal.timeout(connectTimeoutMs);
     return await pool.reserve({ signal: expired });
   };
-  const read = createReader(connect);
+  const statementsLate = (lateMs: number): LateStatements =>
+    createLateStatements(
+      (text, parameters) => onConnection(connect, (run) => run(text, parameters, false)),
+      lateMs,
+    );
+  const read = createReader(connect, statementsLate(queryTimeoutMs));
   const readingDb = drizzleOver(read);
-  const sessions = openPostgresSessions(() => new SQL(connectionOptions(url, 1)));
+  const sessions = openPostgresSessions({
+    open: (options) => new SQL({ ...connectionOptions(url, 1), ...options }),
+    keepsSessions: (asker) =>
+      onConnection(connect, (run) => keepsSessions(asker, (text) => run(text, [], false))),
+    late: statementsLate(lookupTimeoutMs),
+  });
 
   return {
     driver: "postgres",
@@ -54,43 +67,64 @@ function connectionOptions(url: string, max: number): SQL.PostgresOrMySQLOptions
     connectionTimeout: connectTimeoutMs / 1000,
     // Idle connections keep a sleeping server awake and are what firewalls cut silently.
     idleTimeout: 60,
-    connection: {
-      application_name: "latchkey",
-      TimeZone: "UTC",
-      statement_timeout: queryTimeoutMs,
-      lock_timeout: 2_000,
-    },
+    // A pooler may give each statement another session, where a prepared one is not known, or is another client's.
+    prepare: false,
+    // Nothing else at the start: poolers refuse what they cannot keep for a client.
+    connection: { application_name: "latchkey", TimeZone: "UTC" },
   };
 }
 
-/** Begins on a connection that answers; a pooled one that died unnoticed is replaced once. */
+/** Begins on a connection that answers; a pooled one that died unnoticed is replaced. */
 async function beginOn(connect: () => Promise<Connection>, statementTimeoutMs: number): Promise<Connection> {
-  for (let attempt = 0; ; attempt += 1) {
-    let connection: Connection | undefined;
+  const begin = async (): Promise<Connection> => {
+    const connection = await connect();
     try {
-      connection = await connect();
-      await runBounded(connection, queryTimeoutMs)("BEGIN", [], false);
-      if (statementTimeoutMs > queryTimeoutMs) {
-        const extend = `SET LOCAL statement_timeout = ${statementTimeoutMs}`;
-        await runBounded(connection, queryTimeoutMs)(extend, [], false);
-      }
+      const begun = connection.unsafe(beginText(statementTimeoutMs)).simple();
+      await bounded(connection, Promise.resolve(begun), queryTimeoutMs);
       return connection;
-    } catch (cause) {
+    } catch (error) {
       discard(connection);
-      if (attempt > 0 || !isConnectionLoss(cause)) throw storeUnavailable(cause);
+      throw error;
     }
+  };
+  try {
+    return await repeatLost(begin);
+  } catch (cause) {
+    throw storeUnavailable(cause);
   }
 }
 
-/** Statements on one connection, each bounded: a connection that is late is closed, never used again. */
+class LateAnswer extends Error {
+  override readonly name = "LateAnswer";
+}
+
+/** A connection that is late is closed, never used again. */
+async function bounded<T>(connection: Connection, work: Promise<T>, timeoutMs: number): Promise<T> {
+  return await withDeadline(work, timeoutMs, () => {
+    discard(connection);
+    return new LateAnswer(`no answer from PostgreSQL within ${timeoutMs} ms`);
+  });
+}
+
+/** Statements on one connection, each bounded. */
 function runBounded(connection: Connection, timeoutMs: number): RunQuery {
   return async (text, parameters, asArrays) => {
     const query = connection.unsafe<Row[]>(text, parameters);
-    return await withDeadline(Promise.resolve(asArrays ? query.values() : query), timeoutMs, () => {
-      discard(connection);
-      return new Error(`no answer from PostgreSQL within ${timeoutMs} ms`);
-    });
+    return await bounded(connection, Promise.resolve(asArrays ? query.values() : query), timeoutMs);
   };
+}
+
+/** Takes a connection of the pool for as long as `use` takes. */
+async function onConnection<T>(
+  connect: () => Promise<Connection>,
+  use: (run: RunQuery) => Promise<T>,
+): Promise<T> {
+  const connection = await connect();
+  try {
+    return await use(runBounded(connection, queryTimeoutMs));
+  } finally {
+    giveBack(connection);
+  }
 }
 
 /** Closes a connection that may be in any state; the server rolls back what it leaves open. */
@@ -112,21 +146,14 @@ function drizzleOver(run: RunQuery) {
   );
 }
 
-/** Reads, each on a connection of its own from the pool; a read whose connection was lost is asked once more. */
-function createReader(connect: () => Promise<Connection>): RunQuery {
-  const once: RunQuery = async (...query) => {
-    const connection = await connect();
-    try {
-      return await runBounded(connection, queryTimeoutMs)(...query);
-    } finally {
-      giveBack(connection);
-    }
-  };
-  return (...query) =>
-    once(...query).catch((error: unknown) => {
-      if (!isConnectionLoss(error)) throw error;
-      return once(...query);
+/** Reads, each on a connection of its own from the pool; a read whose connection was lost is asked again. */
+function createReader(connect: () => Promise<Connection>, late: LateStatements): RunQuery {
+  const once: RunQuery = (text, parameters, asArrays) =>
+    onConnection(connect, (run) => run(late.mark(text), parameters, asArrays)).catch((error: unknown) => {
+      if (error instanceof LateAnswer) late.cancel();
+      throw error;
     });
+  return (...query) => repeatLost(() => once(...query));
 }
 
 function transaction(connection: Connection, timeoutMs: number): Transaction {

@@ -29,9 +29,22 @@ export function isUniqueViolation(error: unknown): boolean {
   return code !== undefined && uniqueViolationCodes.has(code);
 }
 
+/** Tries that only lost their connection are repeated: it may have died while idle, in a pooler several in a row. */
+export async function repeatLost<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let failed = 0; ; failed += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (failed === 2 || !isConnectionLoss(error)) throw error;
+      if (failed === 1) await Bun.sleep(50);
+    }
+  }
+}
+
 /** Whether a query failed because its connection did: nothing was read, and a read may be asked again. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error) ?? "";
+  if (code === "ERR_POSTGRES_CONNECTION_TIMEOUT") return false;
   // 57P01-57P03: the server ends the connection; class 08: connection exceptions.
   if (code.startsWith("ERR_POSTGRES_CONNECTION") || code.startsWith("57P0") || code.startsWith("08"))
     return true;

@@ -8,12 +8,13 @@ import { openDatabase } from "../database/open.ts";
 import { readSchemaStatus } from "../database/migrate-server.ts";
 import { withDeadline } from "../deadline.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
-import { reasonOf } from "../errors.ts";
+import { explainServerFailure } from "../database/server-failure.ts";
+import { CommandError, reasonOf } from "../errors.ts";
 
 const mebibyte = 1024 * 1024;
 const largeWalBytes = 256 * mebibyte;
 const slowMs = 100;
-/** A connection is given up by its driver after 2 s, a query after 4 s. */
+/** A connection is given up after 4.8 s, a query after 4 s. */
 const serverDeadlineMs = 10_000;
 
 /** Checks that the configured database answers, how fast, what time it has, and its schema; changes nothing. */
@@ -83,8 +84,8 @@ async function serverChecks(config: Config, now: () => number): Promise<readonly
     const late = () => new Error(`no answer within ${serverDeadlineMs} ms`);
     return await withDeadline(inspect(), serverDeadlineMs, late);
   } catch (error) {
-    const remedy = "see that the server runs, that DATABASE_URL names it, and that it lets this user in";
-    return [failed("database", `the ${driver} server cannot be used: ${reasonOf(error)}`, remedy)];
+    const { message, remedy } = explainServerFailure(error);
+    return [failed("database", `the ${driver} server cannot be used: ${message}`, remedy)];
   } finally {
     await withDeadline(database.close(), 1_000, () => new Error("late")).catch(() => {});
   }
@@ -100,7 +101,12 @@ async function guardedSchemaCheck(read: () => Promise<SchemaStatus>): Promise<Ch
   try {
     return schemaCheck(await read());
   } catch (error) {
-    return failed("schema", reasonOf(error), "run the latchkey that made the schema, or restore a backup");
+    const remedy = error instanceof CommandError ? error.remedy : undefined;
+    return failed(
+      "schema",
+      reasonOf(error),
+      remedy ?? "run the latchkey that made the schema, or restore a backup",
+    );
   }
 }
 

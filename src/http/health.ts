@@ -1,12 +1,16 @@
 import { withDeadline } from "../deadline.ts";
 
-/** How old a database result may be, so that polling does not keep a sleeping database awake. */
+/** How old a database result may be: polling costs the database little. */
 const reuseMs = 5_000;
+/** A database that sleeps when nobody asks is asked no more once no request has for so long. */
+const idleAfterMs = 60_000;
 const probeTimeoutMs = 1_800;
 
 export interface HealthDeps {
   readonly version: string;
   readonly ping: () => Promise<number>;
+  /** How long no request has asked the database, in ms; only of one that sleeps meanwhile. */
+  readonly idleMs?: (() => number) | undefined;
   /** Migrations not applied; empty once the server runs. */
   readonly pendingMigrations: () => readonly string[];
   readonly now: () => number;
@@ -15,6 +19,8 @@ export interface HealthDeps {
 interface DatabaseCheck {
   readonly status: "ok" | "unavailable";
   readonly latencyMs?: number;
+  /** Whether the answer is the last one before nobody asked any more: a probe would wake the database. */
+  readonly idle?: true;
 }
 
 /** Builds the readiness route: 200 or 503 within 2 s. */
@@ -31,8 +37,11 @@ export function createHealth(deps: HealthDeps): () => Promise<Response> {
   };
   return async () => {
     const now = deps.now();
-    if (last === undefined || now - last.at > reuseMs || now < last.at) last = { at: now, check: probe() };
-    const database = await last.check;
+    const isIdle = last !== undefined && (deps.idleMs?.() ?? 0) > idleAfterMs;
+    if (last === undefined || (!isIdle && (now - last.at > reuseMs || now < last.at)))
+      last = { at: now, check: probe() };
+    const found = await last.check;
+    const database = isIdle ? { ...found, idle: true as const } : found;
     // Only good news may be old: a database that is back should count at once.
     if (database.status !== "ok") last = undefined;
     const pending = deps.pendingMigrations();

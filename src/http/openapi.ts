@@ -248,7 +248,10 @@ const session = { id: text, userId: text, expiresAt: string({ format: "date-time
 const person = { id: text, name: text, email: string({ format: "email" }), emailVerified: boolean };
 const user = ref("User");
 const status = { enum: ["ok", "unavailable"] };
-const database = object({ status, latencyMs: { type: "number", minimum: 0 } }, ["latencyMs"]);
+const database = object({ status, latencyMs: { type: "number", minimum: 0 }, idle: { const: true } }, [
+  "latencyMs",
+  "idle",
+]);
 const migrations = object({
   status: { enum: ["ok", "pending"] },
   pending: { type: "integer", minimum: 0 },

@@ -32,7 +32,7 @@ describe("DATABASE_URL", () => {
 
   test.each(["disable", "prefer", "require", "verify-ca", "verify-full"])("takes sslmode=%s", (mode) => {
     const url = `postgres://app:pw@db.example.com/auth?sslmode=${mode}`;
-    expect(databaseOf({ DATABASE_URL: url })).toEqual({ driver: "postgres", url });
+    expect(databaseOf({ DATABASE_URL: url })).toEqual({ driver: "postgres", url, connections: 16 });
   });
 
   test.each([
@@ -41,11 +41,16 @@ describe("DATABASE_URL", () => {
     "postgres://app:p@ss@db/auth",
     "postgres://u:%2F%40@db",
   ])("%s is PostgreSQL", (url) => {
-    expect(databaseOf({ DATABASE_URL: url })).toEqual({ driver: "postgres", url });
+    expect(databaseOf({ DATABASE_URL: url })).toEqual({ driver: "postgres", url, connections: 16 });
   });
 
   test("a Neon host takes Neon's driver", () => {
-    expect(databaseOf({ DATABASE_URL: NEON_URL })).toEqual({ driver: "neon", url: NEON_URL, proxy: null });
+    expect(databaseOf({ DATABASE_URL: NEON_URL })).toEqual({
+      driver: "neon",
+      url: NEON_URL,
+      connections: 16,
+      proxy: null,
+    });
     const upper = NEON_URL.replace("neon.tech", "NEON.tech");
     expect(databaseOf({ DATABASE_URL: upper })).toMatchObject({ driver: "neon" });
   });
@@ -129,10 +134,12 @@ describe("LATCHKEY_DATABASE_DRIVER", () => {
     expect(databaseOf({ DATABASE_URL: NEON_URL, LATCHKEY_DATABASE_DRIVER: "postgres" })).toEqual({
       driver: "postgres",
       url: NEON_URL,
+      connections: 16,
     });
     expect(databaseOf({ DATABASE_URL: LOCAL_URL, LATCHKEY_DATABASE_DRIVER: "neon" })).toEqual({
       driver: "neon",
       url: LOCAL_URL,
+      connections: 16,
       proxy: null,
     });
     expect(databaseOf({ LATCHKEY_DATABASE_DRIVER: "sqlite" })).toMatchObject({ driver: "sqlite" });
@@ -176,6 +183,19 @@ describe("LATCHKEY_DATABASE_DRIVER", () => {
   });
 });
 
+describe("LATCHKEY_DATABASE_CONNECTIONS", () => {
+  test.each([LOCAL_URL, NEON_URL])("bounds those to %s", (url) => {
+    expect(databaseOf({ DATABASE_URL: url, LATCHKEY_DATABASE_CONNECTIONS: "4" })).toMatchObject({
+      connections: 4,
+    });
+  });
+
+  test.each(["1", "0", "101", "many", "4.5"])("refuses %s", (connections) => {
+    const env = { DATABASE_URL: LOCAL_URL, LATCHKEY_DATABASE_CONNECTIONS: connections };
+    expect(variablesOf(env)).toEqual(["LATCHKEY_DATABASE_CONNECTIONS"]);
+  });
+});
+
 describe("LATCHKEY_NEON_PROXY", () => {
   test("is checked even when the database is refused", () => {
     expect(variablesOf({ DATABASE_URL: "mysql://h", LATCHKEY_NEON_PROXY: "x" })).toEqual([
@@ -194,6 +214,7 @@ describe("LATCHKEY_NEON_PROXY", () => {
     expect(databaseOf({ DATABASE_URL: NEON_URL, LATCHKEY_NEON_PROXY: proxy })).toEqual({
       driver: "neon",
       url: NEON_URL,
+      connections: 16,
       proxy,
     });
   });

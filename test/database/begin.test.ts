@@ -10,7 +10,7 @@ describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
     const outside = await openTestDatabase(dialect);
     const database = await openMigrated(outside);
     // More than a pool has, and more than a server takes for a timeout.
-    for (let failed = 0; failed < 12; failed += 1)
+    for (let failed = 0; failed < 20; failed += 1)
       await expect(database.begin(10 ** 12)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     const begun = await Promise.all(Array.from({ length: 10 }, () => database.begin()));
     await Promise.all(begun.map((transaction) => transaction.rollback()));
@@ -50,7 +50,7 @@ describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
       await asking.rollback();
       return row;
     };
-    const lock = dialect === "postgres" ? "2s" : "0";
+    const lock = "2s";
     expect([await settings(), await settings(600_000), await settings()]).toEqual([
       { statement: "4s", lock },
       { statement: "10min", lock },
@@ -77,8 +77,13 @@ describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
     const outside = await openTestDatabase(dialect);
     const database = openDatabase(
       dialect === "neon"
-        ? { driver: "neon", url: outside.url, proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null }
-        : { driver: "postgres", url: outside.url },
+        ? {
+            driver: "neon",
+            url: outside.url,
+            connections: 16,
+            proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null,
+          }
+        : { driver: "postgres", url: outside.url, connections: 16 },
       () => {},
     );
     const sleep = async (statementTimeoutMs?: number) => {

@@ -24,8 +24,13 @@ describe.each(dialects)("sweepBatch on %s", (dialect) => {
       dialect === "sqlite"
         ? { driver: "sqlite", path }
         : dialect === "neon"
-          ? { driver: "neon", url: outside.url, proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null }
-          : { driver: "postgres", url: outside.url },
+          ? {
+              driver: "neon",
+              url: outside.url,
+              connections: 16,
+              proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null,
+            }
+          : { driver: "postgres", url: outside.url, connections: 16 },
       () => {},
     );
     if (dialect !== "sqlite") await migrateServer(database);

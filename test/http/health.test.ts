@@ -3,13 +3,20 @@ import { createHealth, live } from "../../src/http/health.ts";
 
 /** Health over a database that answers as the test says, and a clock that the test moves. */
 function open() {
-  const state = { now: 1_000_000, pings: 0, ping: () => Promise.resolve(1), pending: [] as string[] };
+  const state = {
+    now: 1_000_000,
+    pings: 0,
+    idleMs: 0,
+    ping: () => Promise.resolve(1),
+    pending: [] as string[],
+  };
   const health = createHealth({
     version: "1.2.3",
     ping: () => {
       state.pings += 1;
       return state.ping();
     },
+    idleMs: () => state.idleMs,
     pendingMigrations: () => state.pending,
     now: () => state.now,
   });
@@ -52,6 +59,30 @@ describe("createHealth", () => {
       asked.push(state.pings);
     }
     expect(asked).toEqual([1, 1, 1, 1, 2, 2, 3, 3]);
+  });
+
+  test("leaves a database asleep that nobody asked for a minute, and says so", async () => {
+    const { state, ask } = open();
+    expect((await ask()).body["checks"]).not.toHaveProperty("database.idle");
+    state.now += 100_000;
+    state.idleMs = 60_001;
+    expect(await ask()).toMatchObject({
+      response: { status: 200 },
+      body: { status: "ok", checks: { database: { status: "ok", idle: true } } },
+    });
+    expect(state.pings).toBe(1);
+    state.idleMs = 3;
+    expect((await ask()).body["checks"]).not.toHaveProperty("database.idle");
+    expect(state.pings).toBe(2);
+  });
+
+  test("asks a database again that was not well, however long nobody asked", async () => {
+    const { state, status } = open();
+    state.ping = lost;
+    expect(await status()).toBe(503);
+    state.idleMs = 1_000_000;
+    state.ping = async () => 1;
+    expect([await status(), state.pings]).toEqual([200, 2]);
   });
 
   test("asks anew when the clock was put back", async () => {

@@ -35,8 +35,16 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
+export interface TestDatabaseOptions extends RelayOptions {
+  /** Puts a pooler before the server; is given the server's URL, and gives the pooler's. */
+  readonly pooled?: (url: string) => Promise<string>;
+}
+
 /** PostgreSQL and Neon use the shared server, each through a relay of its own. */
-export async function openTestDatabase(dialect: Dialect, options: RelayOptions = {}): Promise<TestDatabase> {
+export async function openTestDatabase(
+  dialect: Dialect,
+  options: TestDatabaseOptions = {},
+): Promise<TestDatabase> {
   const dataDir = join(temporaryDirectory(dialect), "data");
   const env = {
     LATCHKEY_DATABASE_DRIVER: dialect,
@@ -75,10 +83,11 @@ function querySqlite(path: string, sql: string, params: readonly Parameter[]): R
   }
 }
 
-async function openPostgres(env: BaseEnvironment, options: RelayOptions): Promise<TestDatabase> {
+async function openPostgres(env: BaseEnvironment, options: TestDatabaseOptions): Promise<TestDatabase> {
   const { direct, query, drop } = await createServerDatabase();
-  const relay = await startTcpRelay({ targetPort: Number(new URL(direct).port), ...options });
-  const relayed = new URL(direct);
+  const target = (await options.pooled?.(direct)) ?? direct;
+  const relay = await startTcpRelay({ targetPort: Number(new URL(target).port), ...options });
+  const relayed = new URL(target);
   relayed.port = String(relay.port);
   return {
     dialect: "postgres",
@@ -93,13 +102,14 @@ async function openPostgres(env: BaseEnvironment, options: RelayOptions): Promis
   };
 }
 
-async function openNeon(env: BaseEnvironment, options: RelayOptions): Promise<TestDatabase> {
+async function openNeon(env: BaseEnvironment, options: TestDatabaseOptions): Promise<TestDatabase> {
   const { direct, query, drop } = await createServerDatabase();
+  const url = (await options.pooled?.(direct)) ?? direct;
   const relay = await startNeonRelay(options);
   return {
     dialect: "neon",
-    env: { ...env, DATABASE_URL: direct, LATCHKEY_NEON_PROXY: relay.proxyUrl() },
-    url: direct,
+    env: { ...env, DATABASE_URL: url, LATCHKEY_NEON_PROXY: relay.proxyUrl() },
+    url,
     network: relay,
     query,
     async close() {

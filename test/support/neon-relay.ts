@@ -48,6 +48,7 @@ export async function startNeonRelay(options: RelayOptions = {}): Promise<NeonRe
     cutNext: links.cutNext,
     delay: links.delay,
     stall: links.stall,
+    sleep: links.sleep,
     async close() {
       links.cut();
       await server.stop(true);

@@ -16,8 +16,8 @@ export async function openMigrated({ dialect, url, env }: TestDatabase): Promise
   }
   const database = openDatabase(
     dialect === "postgres"
-      ? { driver: "postgres", url }
-      : { driver: "neon", url, proxy: env["LATCHKEY_NEON_PROXY"] ?? null },
+      ? { driver: "postgres", url, connections: 16 }
+      : { driver: "neon", url, connections: 16, proxy: env["LATCHKEY_NEON_PROXY"] ?? null },
     () => {},
   );
   await migrateServer(database);

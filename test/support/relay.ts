@@ -11,6 +11,8 @@ export interface Network {
   readonly delay: (ms: number) => void;
   /** While on, no byte passes in either direction and nobody is told; afterwards what was held arrives. */
   readonly stall: (on: boolean) => void;
+  /** Falls asleep: breaks every connection, takes the next ones, and answers on them `wakeMs` after the first. */
+  readonly sleep: (wakeMs: number) => void;
 }
 
 export interface RelayOptions {
@@ -37,11 +39,22 @@ export interface Links extends Network {
 export function createLinks({ delayMs = 0 }: RelayOptions): Links {
   const live = new Map<object, { readonly lines: readonly DelayLine[]; readonly terminate: () => void }>();
   let stalled = false;
+  let wakeMs: number | undefined;
   let cutsNext = false;
   let delay = delayMs;
   const oneWay = () => delay / 2;
+  const stall = (on: boolean) => {
+    stalled = on;
+    for (const { lines } of live.values()) for (const line of lines) line.stall(on);
+  };
+  const cut = () => {
+    for (const { terminate } of live.values()) terminate();
+    live.clear();
+  };
   return {
     open(client, port) {
+      if (wakeMs !== undefined) setTimeout(() => stall(false), wakeMs);
+      wakeMs = undefined;
       const link = {};
       const forget = () => void live.delete(link);
       const toClient = createDelayLine(
@@ -70,19 +83,18 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
       };
       return { received, closed: toServer.end };
     },
-    cut() {
-      for (const { terminate } of live.values()) terminate();
-      live.clear();
-    },
+    cut,
     cutNext() {
       cutsNext = true;
     },
     delay(ms) {
       delay = ms;
     },
-    stall(on) {
-      stalled = on;
-      for (const { lines } of live.values()) for (const line of lines) line.stall(on);
+    stall,
+    sleep(ms) {
+      cut();
+      stall(true);
+      wakeMs = ms;
     },
   };
 }

@@ -48,6 +48,7 @@ export async function startTcpRelay({ targetPort, ...options }: TcpRelayOptions)
     cutNext: links.cutNext,
     delay: links.delay,
     stall: links.stall,
+    sleep: links.sleep,
     async close() {
       listener.stop(true);
       links.cut();

@@ -4,8 +4,14 @@ import { withDeadline } from "../../deadline.ts";
 import { batchRow, type SessionColumns } from "./lookup.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
-/** A verify answers within 1 s, 503 included; this leaves it the rest. */
+/** A verify on a live connection answers within 1 s, 503 included; this leaves it the rest. */
 export const lookupTimeoutMs = 900;
+/** A database that slept needs seconds to take a connection; a lookup that has to wait for one gets these. */
+const wakeTimeoutMs = 5_000;
+/** A connection that took longer had to be made. */
+const noticeableMs = 50;
+/** Before a batch is asked for the third and last time. */
+const againMs = 50;
 /** So many batches go out without gathering: one for the database to work on while the other is on its way. */
 const eagerBatches = 2;
 /** How long lookups gather beyond that, unless they fill a batch or one comes back before. */
@@ -25,13 +31,22 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface RunningBatch {
+  /** Resolves once it has a connection; null where it has one. */
+  readonly connected: Promise<unknown> | null;
+  /** Its rows as arrays; rejects when its connection is lost. */
+  readonly rows: Promise<SessionColumns[]>;
+}
+
 export interface BatchDeps {
   /** This many waiting lookups are sent at once, without gathering: few, so that batches overlap. */
   readonly batchSize: number;
   /** Batches under way at once: enough for a database far away. */
   readonly batchesInFlight: number;
-  /** Executes `batchLookup`, its rows as arrays; rejects when its connection is lost. */
-  readonly run: (tokens: string[]) => Promise<SessionColumns[]>;
+  /** Connects where there is no live connection, once for all who wait; null where there is one. */
+  readonly connect: () => Promise<unknown> | null;
+  /** Executes `batchLookup`. */
+  readonly run: (tokens: string[]) => RunningBatch;
   /** Replaces a connection that did not answer in time. */
   readonly reset: () => void;
   readonly close: () => Promise<void>;
@@ -40,8 +55,9 @@ export interface BatchDeps {
 /**
  * Looks sessions up in batches: what arrives in one turn of the event loop goes out together, and what arrives while
  * others are under way gathers first. Every lookup is sent after it was asked for, so an answer is as fresh as one of
- * its own would be. A batch whose connection was lost is asked once more; one that is late fails with everything that
- * waits behind it.
+ * its own would be. A batch whose connection was lost is asked twice more; one that is late fails with everything that
+ * waits behind it. Where there is no connection, lookups wait for one for up to 5 s, but for no longer than a second once
+ * that was in vain: a database that is down is not one that wakes.
  */
 export function openBatchedSessions(deps: BatchDeps): SessionStore {
   const { batchSize, batchesInFlight } = deps;
@@ -51,48 +67,126 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
   let isScheduled = false;
   /** How often the connection was replaced: batches that were late on one together replace it once. */
   let replaced = 0;
+  let waking: Promise<void> | null = null;
+  /** When a connection last came to life, in `performance.now()` ms: a lookup's second begins no earlier. */
+  let liveSince = 0;
+  /** Batches that wait for a connection. */
+  let connecting = 0;
+  /** Whether the last try to connect, or to ask, was in vain. */
+  let isFailing = false;
   const rowOf = createRowMemory(batchRow);
 
+  const replace = (): void => {
+    replaced += 1;
+    deps.reset();
+  };
+  const connectOnce = async (connecting: Promise<unknown>): Promise<void> => {
+    try {
+      await withDeadline(connecting, wakeTimeoutMs, () => new LateLookup(wakeTimeoutMs));
+      isFailing = false;
+      liveSince = performance.now();
+    } catch (cause) {
+      isFailing = true;
+      if (cause instanceof LateLookup) replace();
+      for (const lookup of waiting.splice(0)) lookup.reject(storeUnavailable(cause));
+      throw cause;
+    } finally {
+      waking = null;
+    }
+  };
+  /** Resolves once there is a connection; null where there is one. */
+  const wake = (): Promise<void> | null => {
+    if (waking !== null) return waking;
+    const connecting = deps.connect();
+    if (connecting === null) return null;
+    waking = connectOnce(connecting);
+    waking.then(flush, () => {});
+    return waking;
+  };
+  /** Waits for a connection, for as long as one that wakes may take. */
+  const waitFor = async (connected: Promise<unknown>, askedAt: number): Promise<void> => {
+    const patienceMs = isFailing ? lookupTimeoutMs - (performance.now() - askedAt) : wakeTimeoutMs;
+    const started = performance.now();
+    connecting += 1;
+    try {
+      await withDeadline(connected, patienceMs, () => new LateLookup(patienceMs));
+    } catch (error) {
+      isFailing = true;
+      throw error;
+    } finally {
+      connecting -= 1;
+      // One that was there was had at once.
+      if (performance.now() - started > noticeableMs) liveSince = performance.now();
+    }
+  };
+  const ask = async (tokens: string[], askedAt: number): Promise<SessionColumns[]> => {
+    const { connected, rows } = deps.run(tokens);
+    let since = Math.max(askedAt, liveSince);
+    if (connected !== null) {
+      rows.catch(() => {});
+      await waitFor(connected, askedAt);
+      since = performance.now();
+    }
+    const leftMs = lookupTimeoutMs - (performance.now() - since);
+    return await withDeadline(rows, leftMs, () => new LateLookup(lookupTimeoutMs));
+  };
+  /** A read may be asked again: its connection may have died while idle. */
+  const askAgain = async (tokens: string[], askedAt: number, error: unknown): Promise<SessionColumns[]> => {
+    if (error instanceof LateLookup) throw error;
+    const connected = wake();
+    if (connected !== null) await waitFor(connected, askedAt);
+    return await ask(tokens, askedAt);
+  };
   const send = async (batch: Waiting[]): Promise<void> => {
     const tokens = [...new Set(batch.map((lookup) => lookup.token))];
     const sentOn = replaced;
-    let isLate = false;
+    const askedAt = batch[0]?.askedAt ?? 0;
     try {
-      const rows = await withDeadline(
-        // A read may be asked twice: the first connection may have died while idle.
-        deps.run(tokens).catch((error: unknown) => {
-          if (isLate) throw error;
-          return deps.run(tokens);
-        }),
-        lookupTimeoutMs - (performance.now() - (batch[0]?.askedAt ?? 0)),
-        () => {
-          isLate = true;
-          return new LateLookup();
-        },
-      );
+      const rows = await ask(tokens, askedAt)
+        .catch((error: unknown) => askAgain(tokens, askedAt, error))
+        .catch(async (error: unknown) => {
+          if (error instanceof LateLookup) throw error;
+          // A pooler hands out several dead connections in a row until it has noticed.
+          await Bun.sleep(againMs);
+          return await askAgain(tokens, askedAt, error);
+        });
+      isFailing = false;
       const found = new Map(rows.map((columns) => [columns[1], rowOf(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
     } catch (cause) {
-      if (sentOn === replaced) {
-        replaced += 1;
-        deps.reset();
-      }
+      isFailing = true;
+      if (sentOn === replaced) replace();
       const failed = cause instanceof LateLookup ? [...batch, ...waiting.splice(0)] : batch;
       for (const lookup of failed) lookup.reject(storeUnavailable(cause));
     }
   };
-  const refuseLate = (): void => {
-    const since = performance.now() - waitingMaxMs;
-    if ((waiting[0]?.askedAt ?? since) >= since) return;
-    const inTime = waiting.findIndex(({ askedAt }) => askedAt >= since);
+  /** Refuses what has waited for longer than `maxMs`, the time that a connection took aside. */
+  const refuseLate = (maxMs: number): void => {
+    const now = performance.now();
+    const inTime = waiting.findIndex(({ askedAt }) => now - Math.max(askedAt, liveSince) <= maxMs);
     for (const lookup of waiting.splice(0, inTime === -1 ? waiting.length : inTime))
-      lookup.reject(storeUnavailable(new LateLookup()));
+      lookup.reject(storeUnavailable(new LateLookup(maxMs)));
+  };
+  /** While a connection is waited for that the last try did not get, nobody waits for longer than for an answer. */
+  const wait = (): void => {
+    if (isFailing) refuseLate(lookupTimeoutMs);
+    const oldest = waiting[0];
+    if (!isFailing || oldest === undefined || timer !== undefined) return;
+    const leftMs = lookupTimeoutMs - (performance.now() - Math.max(oldest.askedAt, liveSince));
+    timer = setTimeout(
+      () => {
+        timer = undefined;
+        if (waking !== null) wait();
+      },
+      Math.max(1, leftMs),
+    );
   };
   const flush = (): void => {
     isScheduled = false;
     clearTimeout(timer);
     timer = undefined;
-    refuseLate();
+    if (waiting.length > 0 && wake() !== null) return wait();
+    if (connecting === 0 || isFailing) refuseLate(waitingMaxMs);
     while (waiting.length > 0 && inFlight < batchesInFlight) {
       const batch = waiting.slice(0, batchMax);
       waiting = waiting.slice(batchMax);
@@ -104,7 +198,8 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     }
   };
   const schedule = (): void => {
-    if (waiting.length >= batchSize) flush();
+    if (waking !== null) wait();
+    else if (waiting.length >= batchSize) flush();
     else if (inFlight >= eagerBatches) timer ??= setTimeout(flush, gatherMs);
     else if (!isScheduled) {
       isScheduled = true;
@@ -126,8 +221,8 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
 
 class LateLookup extends Error {
   override readonly name = "LateLookup";
-  constructor() {
-    super(`no session lookup within ${lookupTimeoutMs} ms`);
+  constructor(timeoutMs: number) {
+    super(`no session lookup within ${timeoutMs} ms`);
   }
 }
 

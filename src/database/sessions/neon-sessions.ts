@@ -1,42 +1,63 @@
-import type { Pool } from "@neondatabase/serverless";
-import { errorCode } from "../store-error.ts";
+import type { Pool, PoolClient } from "@neondatabase/serverless";
+import { errorCode, isConnectionLoss } from "../store-error.ts";
+import type { LateStatements } from "../server-statements.ts";
 import { batchLookup, type SessionColumns } from "./lookup.ts";
+import { isUnprepared } from "./postgres-sessions.ts";
 import type { SessionStore } from "./store.ts";
 import { openBatchedSessions } from "./batched.ts";
 
-/** Connections for lookups, so that no other query can starve them; each takes one batch at a time. */
-export const lookupPoolSize = 6;
-
-/** Another text has another name: behind a pooler, sessions keep what other processes, and other versions, prepared. */
-const statementName = `latchkey ${Bun.hash(batchLookup).toString(36)}`;
-
-/** Looks sessions up through Neon's driver, on a pool of their own of `lookupPoolSize`, which `close` ends. */
-export function openNeonSessions(pool: Pool): SessionStore {
+/**
+ * Looks sessions up through Neon's driver.
+ * @param pool their own, which `close` ends; each of its `connections` takes one batch at a time.
+ * @param late what is asked for lookups that were given up.
+ */
+export function openNeonSessions(pool: Pool, connections: number, late: LateStatements): SessionStore {
+  const text = late.mark(batchLookup);
+  // Another text has another name: behind a pooler, sessions keep what other processes, and other versions, prepared.
+  const statementName = `latchkey ${Bun.hash(text).toString(36)}`;
   let isPrepared = true;
+  /** Connections not known to be lost. */
+  const live = new Set<PoolClient>();
+  pool.on("connect", (client: PoolClient) => void live.add(client));
+  pool.on("remove", (client: PoolClient) => void live.delete(client));
+  const ask = async (client: PoolClient, tokens: string[]): Promise<SessionColumns[]> => {
+    const query = { text, values: [tokens], rowMode: "array" as const };
+    const askBy = async (name: { name?: string }) =>
+      (await client.query<SessionColumns>({ ...query, ...name })).rows;
+    let lost: Error | undefined;
+    try {
+      return await askBy(isPrepared ? { name: statementName } : {});
+    } catch (error) {
+      // A column got another type: other connections may have the old plan too.
+      if (errorCode(error) === "0A000") return await askBy({});
+      lost = error as Error;
+      if (isUnprepared(error)) isPrepared = false;
+      // Where one was lost, the others may have been, and not have noticed.
+      if (isConnectionLoss(error)) live.clear();
+      throw error;
+    } finally {
+      client.release(lost);
+    }
+  };
+  /** The pool keeps it for the next query. */
+  const connectOne = async () => {
+    const client = await pool.connect();
+    live.add(client);
+    client.release();
+  };
   return openBatchedSessions({
     batchSize: 48,
-    batchesInFlight: lookupPoolSize,
-    async run(tokens) {
-      const query = { text: batchLookup, values: [tokens], rowMode: "array" as const };
-      const ask = async (name: { name?: string }) =>
-        (await pool.query<SessionColumns>({ ...query, ...name })).rows;
-      try {
-        return await ask(isPrepared ? { name: statementName } : {});
-      } catch (error) {
-        // A column got another type: other connections may have the old plan too.
-        if (errorCode(error) === "0A000") return await ask({});
-        if (isUnprepared(error)) isPrepared = false;
-        throw error;
-      }
+    batchesInFlight: connections,
+    connect: () => (live.size > 0 ? null : connectOne()),
+    run(tokens) {
+      const connecting = pool.connect();
+      return {
+        connected: connecting,
+        rows: connecting.then((client) => ask(client, tokens)),
+      };
     },
     // The pool drops a connection whose query was late.
-    reset: () => {},
+    reset: () => late.cancel(),
     close: () => pool.end(),
   });
-}
-
-/** Whether a pooler stands between that gives each statement another session: invalid, or duplicate, statement name. */
-function isUnprepared(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === "26000" || code === "42P05";
 }

@@ -1,27 +1,120 @@
 import type { SQL } from "bun";
+import { withDeadline } from "../../deadline.ts";
+import type { Ask, LateStatements } from "../server-statements.ts";
+import { errorCode } from "../store-error.ts";
 import { batchLookup, type SessionColumns } from "./lookup.ts";
 import type { SessionStore } from "./store.ts";
 import { openBatchedSessions } from "./batched.ts";
 
+const proofTimeoutMs = 10_000;
+
+export interface PostgresSessionsDeps {
+  /** A client of one connection, which it makes when it is first asked. */
+  readonly open: (options: Pick<SQL.PostgresOrMySQLOptions, "prepare" | "onconnect" | "onclose">) => SQL;
+  /** Whether `asker`, and so each connection, has a session of the server to itself. */
+  readonly keepsSessions: (asker: Ask) => Promise<boolean>;
+  /** What is asked for lookups that were given up. */
+  readonly late: LateStatements;
+}
+
 /**
  * Looks sessions up on one PostgreSQL connection of its own, so that no other query can starve it. Batches on it are
- * prepared once and pipelined; a batch of sixteen costs this process a quarter of sixteen single lookups (5 µs against
- * 18 µs each).
+ * pipelined, and prepared once where that has been shown to be safe; a prepared batch of sixteen costs this process a
+ * quarter of sixteen single lookups (5 µs against 18 µs each).
  */
-export function openPostgresSessions(connect: () => SQL): SessionStore {
-  let client = connect();
+export function openPostgresSessions({ open, keepsSessions, late }: PostgresSessionsDeps): SessionStore {
+  const text = late.mark(batchLookup);
+  /** Undefined until it is known. */
+  let isPreparable: boolean | undefined;
+  let isProving = false;
+  let isClosed = false;
+
+  const openClient = () => {
+    const client = {
+      isLive: false,
+      isPrepared: isPreparable === true,
+      sql: open({
+        prepare: isPreparable === true,
+        onconnect: (error) => void (client.isLive = error === null || error === undefined),
+        onclose: () => void (client.isLive = false),
+      }),
+    };
+    return client;
+  };
+  let current = openClient();
+  const replace = () => {
+    const former = current;
+    current = openClient();
+    return former;
+  };
+  /** Finds out, without anybody waiting for it, and goes over to a client that prepares. */
+  const prove = async () => {
+    const { sql } = current;
+    const ask: Ask = async (question) => [...(await sql.unsafe(question))];
+    isPreparable = await withDeadline(
+      keepsSessions(ask),
+      proofTimeoutMs,
+      () => new Error("no proof in time"),
+    );
+    if (!isPreparable || isClosed) return;
+    const next = openClient();
+    await next.sql.unsafe("SELECT 1");
+    if (isClosed || !isPreparable) return void next.sql.close({ timeout: 0 }).catch(() => {});
+    const former = current;
+    current = next;
+    // What was asked on it is answered first.
+    await former.sql.close();
+  };
+
+  const ask = async (tokens: string[]): Promise<SessionColumns[]> => {
+    const { sql, isPrepared } = current;
+    try {
+      const rows = (await sql.unsafe(text, [arrayLiteral(tokens)]).values()) as SessionColumns[];
+      if (isPreparable === undefined && !isProving) {
+        isProving = true;
+        void prove()
+          .catch(() => {})
+          .finally(() => (isProving = false));
+      }
+      return rows;
+    } catch (error) {
+      if (isPrepared && isUnprepared(error)) {
+        isPreparable = false;
+        if (current.sql === sql)
+          void replace()
+            .sql.close()
+            .catch(() => {});
+      }
+      throw error;
+    }
+  };
+
   return openBatchedSessions({
     batchSize: 32,
     batchesInFlight: 16,
-    run: async (tokens) =>
-      (await client.unsafe(batchLookup, [arrayLiteral(tokens)]).values()) as SessionColumns[],
+    connect: () => (current.isLive ? null : connectClient(current.sql)),
+    run: (tokens) => ({ connected: null, rows: ask(tokens) }),
     reset() {
-      const failed = client;
-      client = connect();
-      void failed.close({ timeout: 0 }).catch(() => {});
+      late.cancel();
+      void replace()
+        .sql.close({ timeout: 0 })
+        .catch(() => {});
     },
-    close: () => client.close({ timeout: 1 }),
+    async close() {
+      isClosed = true;
+      await current.sql.close({ timeout: 1 });
+    },
   });
+}
+
+async function connectClient(sql: SQL): Promise<void> {
+  await sql.unsafe("SELECT 1");
+}
+
+/** Whether a pooler stands between that gives each statement another session: invalid, or duplicate, statement name. */
+export function isUnprepared(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "26000" || code === "42P05";
 }
 
 /** PostgreSQL's text form of an array: `{"a","b"}`. */

@@ -197,8 +197,13 @@ export async function openEmpty(dialect: Dialect): Promise<LegacyDatabase> {
     dialect === "sqlite"
       ? { driver: "sqlite", path }
       : dialect === "postgres"
-        ? { driver: "postgres", url: database.url }
-        : { driver: "neon", url: database.url, proxy: database.env["LATCHKEY_NEON_PROXY"] ?? null };
+        ? { driver: "postgres", url: database.url, connections: 16 }
+        : {
+            driver: "neon",
+            url: database.url,
+            connections: 16,
+            proxy: database.env["LATCHKEY_NEON_PROXY"] ?? null,
+          };
   const open = () => openDatabase(config, () => {});
   const migrate = () => (dialect === "sqlite" ? migrateSqliteFile(path) : migrateOpened(open()));
   return {

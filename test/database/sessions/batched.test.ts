@@ -31,11 +31,17 @@ interface Batch {
 /** A store whose batches the test answers by hand. */
 function open() {
   const batches: Batch[] = [];
-  const counts = { resets: 0 };
+  const counts = { resets: 0, connects: 0 };
+  /** What `connect` waits for where there is no connection. */
+  let connecting: PromiseWithResolvers<void> | null = null;
   const arrivals: PromiseWithResolvers<void>[] = [];
   const sessions = openBatchedSessions({
     batchSize: 32,
     batchesInFlight: 10,
+    connect() {
+      if (connecting !== null) counts.connects += 1;
+      return connecting?.promise ?? null;
+    },
     run(tokens) {
       const { promise, resolve, reject } = Promise.withResolvers<SessionColumns[]>();
       batches.push({
@@ -48,7 +54,7 @@ function open() {
         fail: reject,
       });
       for (const arrival of arrivals.splice(0)) arrival.resolve();
-      return promise;
+      return { connected: null, rows: promise };
     },
     reset: () => void (counts.resets += 1),
     close: async () => {},
@@ -65,7 +71,22 @@ function open() {
     if (batch === undefined) throw new Error(`there is no batch ${count}`);
     return batch;
   };
-  return { find, sent, batches, counts };
+  /** Takes the connection away; it is back once the answer's `connected` is called. */
+  const disconnect = () => {
+    const lost = Promise.withResolvers<void>();
+    connecting = lost;
+    return {
+      connected() {
+        connecting = null;
+        lost.resolve();
+      },
+      fail(error: Error) {
+        connecting = null;
+        lost.reject(error);
+      },
+    };
+  };
+  return { find, sent, batches, counts, disconnect };
 }
 
 const outcome = (lookup: Promise<SessionRow | null>) =>
@@ -200,15 +221,16 @@ describe("openBatchedSessions", () => {
     expect([await lookup, counts.resets]).toEqual(["a", 0]);
   });
 
-  test("gives up a batch that is lost twice, with 503 and another connection, and goes on", async () => {
+  test("gives up a batch that is lost three times, with 503 and another connection, and goes on", async () => {
     const { find, sent, counts, batches } = open();
     const lookups = [outcome(find("a")), outcome(find("b"))];
     (await sent(1)).fail(new Error("connection lost"));
     (await sent(2)).fail(new Error("connection refused"));
+    (await sent(3)).fail(new Error("connection refused"));
     expect(await Promise.all(lookups)).toEqual([unavailable, unavailable]);
-    expect([batches.length, counts.resets]).toEqual([2, 1]);
+    expect([batches.length, counts.resets]).toEqual([3, 1]);
     const next = outcome(find("a"));
-    (await sent(3)).answer(["a"]);
+    (await sent(4)).answer(["a"]);
     expect(await next).toBe("a");
   });
 
@@ -265,5 +287,69 @@ describe("openBatchedSessions", () => {
     (await sent(1)).fail(cause);
     (await sent(2)).fail(cause);
     expect(await lookup).toMatchObject({ status: 503, cause, headers: { "Retry-After": "1" } });
+  });
+});
+
+describe("a database that slept", () => {
+  test("is waited for by all at once, longer than for an answer", async () => {
+    const { find, sent, batches, counts, disconnect } = open();
+    const sleeping = disconnect();
+    const lookups = ["a", "b", "c"].map((token) => outcome(find(token)));
+    await Bun.sleep(1_300);
+    lookups.push(outcome(find("d")));
+    expect(batches).toHaveLength(0);
+    sleeping.connected();
+    const batch = await sent(1);
+    expect(batch.tokens).toEqual(["a", "b", "c", "d"]);
+    // They have a second from here on.
+    await Bun.sleep(400);
+    batch.answer(batch.tokens);
+    expect(await Promise.all(lookups)).toEqual(["a", "b", "c", "d"]);
+    expect(counts).toEqual({ resets: 0, connects: 1 });
+  });
+
+  test("is waited for by a batch whose connection was lost", async () => {
+    const { find, sent, disconnect, counts } = open();
+    const lookup = outcome(find("a"));
+    const batch = await sent(1);
+    const sleeping = disconnect();
+    batch.fail(new Error("connection closed"));
+    await Bun.sleep(1_300);
+    sleeping.connected();
+    const again = await sent(2);
+    again.answer(again.tokens);
+    expect(await lookup).toBe("a");
+    expect(counts).toEqual({ resets: 0, connects: 1 });
+  });
+
+  test("is given up after five seconds, and once that was in vain, after one", async () => {
+    const { find, counts, disconnect, sent } = open();
+    const sleeping = disconnect();
+    const started = performance.now();
+    expect(await outcome(find("a"))).toBe(unavailable);
+    expect(performance.now() - started).toBeGreaterThan(4_500);
+    expect(counts.resets).toBe(1);
+    // The first is still waited for: nobody waits long for one that is down.
+    const second = performance.now();
+    expect(await outcome(find("b"))).toBe(unavailable);
+    expect(performance.now() - second).toBeLessThan(4_000);
+    sleeping.connected();
+    const third = outcome(find("c"));
+    const batch = await sent(1);
+    batch.answer(batch.tokens);
+    expect(await third).toBe("c");
+  }, 15_000);
+
+  test("is refused at once where it cannot be reached", async () => {
+    const { find, disconnect, sent } = open();
+    const sleeping = disconnect();
+    const lookups = ["a", "b"].map((token) => outcome(find(token)));
+    await Bun.sleep(20);
+    sleeping.fail(new Error("connection refused"));
+    expect(await Promise.all(lookups)).toEqual([unavailable, unavailable]);
+    const next = outcome(find("a"));
+    const batch = await sent(1);
+    batch.answer(["a"]);
+    expect(await next).toBe("a");
   });
 });

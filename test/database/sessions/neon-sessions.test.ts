@@ -17,6 +17,9 @@ import { openTestDatabase, type TestDatabase } from "../../support/databases.ts"
 
 setDefaultTimeout(60_000);
 
+/** Marks nothing, ends nothing. */
+const noLate = { mark: (text: string) => text, cancel: () => {} };
+
 let database: TestDatabase;
 let pool: Pool;
 let sessions: SessionStore;
@@ -24,7 +27,7 @@ let sessions: SessionStore;
 beforeAll(async () => {
   database = await openTestDatabase("neon");
   const proxy = database.env["LATCHKEY_NEON_PROXY"] ?? "";
-  const migrating = openDatabase({ driver: "neon", url: database.url, proxy }, () => {});
+  const migrating = openDatabase({ driver: "neon", url: database.url, connections: 16, proxy }, () => {});
   await migrateServer(migrating);
   await migrating.close();
   await database.query(`INSERT INTO "user" (id, name, email) VALUES ('u', 'Ü', 'u@example.com')`);
@@ -36,7 +39,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   pool = new Pool({ connectionString: database.url, max: 1 });
-  sessions = openNeonSessions(pool);
+  sessions = openNeonSessions(pool, 6, noLate);
 });
 afterEach(() => sessions.close());
 afterAll(() => database.close());
@@ -61,7 +64,7 @@ describe("openNeonSessions", () => {
   test("goes on when a column got another type, on every connection", async () => {
     const several = new Pool({ connectionString: database.url, max: 4 });
     await sessions.close();
-    sessions = openNeonSessions(several);
+    sessions = openNeonSessions(several, 6, noLate);
     // Two batches go out at once, each on a connection of its own.
     for (let round = 0; round < 4; round += 1) {
       const first = sessions.find("a");

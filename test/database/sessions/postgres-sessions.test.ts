@@ -15,7 +15,7 @@ let connected = 0;
 
 beforeAll(async () => {
   database = await openTestDatabase("postgres");
-  const migrating = openPostgres(database.url);
+  const migrating = openPostgres(database.url, 16);
   await migrateServer(migrating);
   await migrating.close();
   await database.query(
@@ -26,9 +26,13 @@ beforeAll(async () => {
       "INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at, user_agent) VALUES ('id-' || $1, $1, 'u', '2026-01-02T03:04:05.678901Z', '2026-01-01T00:00:00.999999Z', '2026-01-01T00:00:00Z', 'agent')",
       [token],
     );
-  sessions = openPostgresSessions(() => {
-    connected += 1;
-    return new SQL(database.url, { max: 1, connectionTimeout: 2 });
+  sessions = openPostgresSessions({
+    open(options) {
+      connected += 1;
+      return new SQL(database.url, { max: 1, connectionTimeout: 2, ...options });
+    },
+    keepsSessions: async () => false,
+    late: { mark: (text) => text, cancel: () => {} },
   });
 });
 afterEach(() => {

@@ -38,10 +38,10 @@ class Settings(BaseSettings):
     ] = ("http://localhost:3000",)
     """Comma-separated exact origins of sites that may call this API with the visitor's cookie."""
 
-    verify_timeout_seconds: float = Field(default=2.0, gt=0, le=60)
-    """One check, connecting included. latchkey itself gives up after 1 s."""
+    verify_timeout_seconds: float = Field(default=7.0, gt=0, le=60)
+    """One check, connecting included. latchkey itself gives up after 1 s, or 6 s where its database had to be woken."""
 
-    verify_queue_timeout_seconds: float = Field(default=3.0, gt=0, le=60)
+    verify_queue_timeout_seconds: float = Field(default=7.0, gt=0, le=60)
     """How long a check may wait for a free connection before that, in a burst."""
 
     verify_max_connections: int = Field(default=10, ge=1)
