@@ -133,7 +133,7 @@ function createRespond({ describe, allowed, handlers, fail, finish }: Pipeline):
         credentials: true,
         methods: ["GET", "POST", "OPTIONS"],
         allowedHeaders: ["Content-Type", "Authorization"],
-        exposeHeaders: ["Retry-After", "X-Request-Id"],
+        exposeHeaders: ["Retry-After", "X-Request-Id", "X-Total-Count"],
         maxAge: 600,
       }),
     )

@@ -55,7 +55,6 @@ export const betterAuthCodes = {
   EMAIL_CAN_NOT_BE_UPDATED: { status: 400, when: "`update-user` with an e-mail" },
   UNAUTHORIZED: { status: 401, when: "nobody is signed in" },
   INVALID_EMAIL_OR_PASSWORD: { status: 401, when: "sign-in: one of the two is wrong" },
-  FAILED_TO_GET_SESSION: { status: 401, when: "the session ended while it was being slid on" },
   INVALID_CALLBACK_URL: {
     status: 403,
     posts: true,

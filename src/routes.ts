@@ -94,7 +94,7 @@ export const routes = {
     caller: "with or without a session",
     summary: "End the session",
     answer:
-      '200 `{"success":true}` once the session is deleted, and the cookie ends; 503 when it could not be deleted',
+      '200 `{"success":true}` once every session presented is deleted, `false` when there was none, and the cookie ends; 503 when one could not be deleted',
     betterAuth: true,
     event: "sign_out",
     ok: "SignedOut",
@@ -108,7 +108,6 @@ export const routes = {
     betterAuth: true,
     fast: true,
     ok: "SessionOrNull",
-    refuses: ["FAILED_TO_GET_SESSION"],
   },
   session: {
     ...reading,
@@ -117,7 +116,6 @@ export const routes = {
     answer: 'as `get-session`, but `{"user":null,"session":null}` when nobody is signed in',
     fast: true,
     ok: "SessionOrNobody",
-    refuses: ["FAILED_TO_GET_SESSION"],
   },
   verify: {
     ...verification,
@@ -138,7 +136,8 @@ export const routes = {
     kind: "session",
     caller: "with a session",
     summary: "The user's live sessions",
-    answer: "200 with the visitor's live sessions. `token` holds the session's id, never the real token",
+    answer:
+      "200 with the newest 1,000 of the visitor's live sessions, and their number as `X-Total-Count`. `token` holds the session's id, never the real token",
     betterAuth: true,
     ok: "SessionList",
   },
@@ -146,7 +145,9 @@ export const routes = {
     ...revocation,
     path: "/api/auth/revoke-session",
     summary: "End one of the user's sessions",
-    answer: '`{"token":…}` takes what `list-sessions` showed, or a real token; 200 `{"status":true}`',
+    answer:
+      '`{"token":…}` takes what `list-sessions` showed, or a real token; 200 `{"status":true}`, `false` when the visitor has no such session',
+    ok: "Revoked",
     body: "SessionRevocation",
   },
   revokeSessions: {

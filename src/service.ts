@@ -14,7 +14,7 @@ import { createPasswords } from "./auth/password.ts";
 import { loadSecrets } from "./data-directory.ts";
 import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
-import { createVerifier } from "./session/verifier.ts";
+import { createVerifier, isForOneDay } from "./session/verifier.ts";
 
 export interface ServiceDeps {
   readonly config: Config;
@@ -109,7 +109,7 @@ function createSessions(
   const units = createUnits(database, onCommit);
   const passwords = createPasswords({ concurrency: config.hashConcurrency, waiting: config.hashQueue });
   const cookieName = sessionCookieName(config.secure);
-  const auth = createAuth({ config, secrets, database, units, passwords });
+  const auth = createAuth({ config, secrets, database, units, passwords, cookieName });
   const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
   const shared = { sessions: database.sessions, cookieName, sessionMaxAgeSeconds, now };
   const readToken = createTokenReader(secrets);
@@ -125,9 +125,14 @@ function createSessions(
       rules: { passwordMinLength: config.passwordMinLength },
       // One more than are hashed at once, so that the hashes never wait for BetterAuth.
       hashing: { concurrency: config.hashConcurrency + 1, waiting: config.hashQueue },
-      isClamped: async (cookie) => {
+      present: async (cookie) => {
         const result = await verify(cookie, null);
-        return "session" in result && isClamped(result.session, sessionMaxAgeSeconds);
+        if (!("session" in result)) return null;
+        const { session } = result;
+        return {
+          isClamped: isClamped(session, sessionMaxAgeSeconds),
+          isForOneDay: isForOneDay(session, sessionExpiresInSeconds),
+        };
       },
       onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
       inBackground,

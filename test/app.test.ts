@@ -55,7 +55,14 @@ describe.each(dialects)("an application on %s", (dialect) => {
       verify,
       readSession: createSessionReader(shared),
       handle: createHandle({
-        auth: createAuth({ config, secrets: [secret], database, units, passwords }),
+        auth: createAuth({
+          config,
+          secrets: [secret],
+          database,
+          units,
+          passwords,
+          cookieName: shared.cookieName,
+        }),
         units,
         passwords,
         baseUrl: config.baseUrl,
@@ -63,9 +70,10 @@ describe.each(dialects)("an application on %s", (dialect) => {
         cookieName: shared.cookieName,
         rules: { passwordMinLength: 8 },
         hashing: { concurrency: 2, waiting: 10 },
-        isClamped: async (header) => {
+        present: async (header) => {
           const result = await verify(header, null);
-          return "session" in result && isClamped(result.session, config.sessionMaxAgeSeconds);
+          if (!("session" in result)) return null;
+          return { isClamped: isClamped(result.session, config.sessionMaxAgeSeconds), isForOneDay: false };
         },
         onRehashError: () => {},
         inBackground: () => {},
@@ -93,9 +101,11 @@ describe.each(dialects)("an application on %s", (dialect) => {
   });
 
   const expiresIn = (ms: number) => {
+    const instant = (at: number) => (dialect === "sqlite" ? at : new Date(at).toISOString());
     const at = Date.now() + ms;
-    const value = dialect === "sqlite" ? at : new Date(at).toISOString();
-    return outside.query("UPDATE session SET expires_at = $1", [value]);
+    // Made for a week.
+    const values = [instant(at), instant(at - 7 * day)];
+    return outside.query("UPDATE session SET expires_at = $1, created_at = $2", values);
   };
   /** How often the session was looked up before BetterAuth did, for a GET. */
   const lookupsOf = async (path: string, headers = {}) => {

@@ -1,13 +1,21 @@
 import { APIError, BASE_ERROR_CODES } from "@better-auth/core/error";
 import type { BetterAuthOptions } from "better-auth";
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
+import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/store-error.ts";
-import { sessionEnd } from "../session/verifier.ts";
+import { isForOneDay, sessionEnd } from "../session/verifier.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 type Adapter = ReturnType<ReturnType<typeof drizzleAdapter>>;
+type FindMany = Parameters<Adapter["findMany"]>[0];
 type Update = Parameters<Adapter["update"]>[0];
+/** More are counted, and not shown. */
+export const listedSessionsMax = 1_000;
+
+/** How long sessions last: at the most, and without a visit. */
+type Lifetimes = Pick<Config, "sessionMaxAgeSeconds" | "sessionExpiresInSeconds">;
+
 interface Lifetime {
   readonly createdAt: Date;
   readonly expiresAt: Date;
@@ -18,7 +26,8 @@ interface Lifetime {
  * write begins its transaction, and everything after runs inside. Failures of the store are kept on the unit, because
  * BetterAuth answers them as 401, 422 or 500; sessions end at their absolute lifetime, whatever the row says.
  */
-export function createAdapter(database: Database, units: Units, sessionMaxAgeSeconds: number) {
+export function createAdapter(database: Database, units: Units, lifetimes: Lifetimes) {
+  const { sessionMaxAgeSeconds } = lifetimes;
   const config = { provider: database.provider, schema: { ...database.schema } };
   return (options: BetterAuthOptions): Adapter => {
     const reading = drizzleAdapter(database.reads(), config)(options);
@@ -59,16 +68,29 @@ export function createAdapter(database: Database, units: Units, sessionMaxAgeSec
     const outer: Adapter = {
       ...reading,
       findOne: (request) => read(request.model, (adapter) => adapter.findOne(request)),
-      findMany: (request) => read(request.model, (adapter) => adapter.findMany(request)),
+      findMany: (request) =>
+        read(request.model, (adapter) =>
+          isSessionList(request.model, units.current())
+            ? listSessions(adapter, request, units.current(), sessionMaxAgeSeconds)
+            : adapter.findMany(request),
+        ),
       count: (request) => read(request.model, (adapter) => adapter.count(request)),
       create: (request) => write(request.model, (adapter) => adapter.create(request)),
       update: (request) =>
         write(request.model, async (adapter) =>
-          adapter.update(await clampSession(adapter, request, sessionMaxAgeSeconds)),
+          adapter.update(await clampSession(adapter, request, lifetimes)),
         ),
       updateMany: (request) => write(request.model, (adapter) => adapter.updateMany(request)),
-      delete: (request) => write(request.model, (adapter) => adapter.delete(request)),
-      deleteMany: (request) => write(request.model, (adapter) => adapter.deleteMany(request)),
+      async delete(request) {
+        if (request.model === "session") await outer.deleteMany(request);
+        else await write(request.model, (adapter) => adapter.delete(request));
+      },
+      async deleteMany(request) {
+        const deleted = await write(request.model, (adapter) => adapter.deleteMany(request));
+        const unit = units.current();
+        if (unit !== undefined && request.model === "session") unit.ended += deleted;
+        return deleted;
+      },
       consumeOne: (request) => write(request.model, (adapter) => adapter.consumeOne(request)),
       incrementOne: (request) => write(request.model, (adapter) => adapter.incrementOne(request)),
       transaction: (work) =>
@@ -93,17 +115,51 @@ function translated(error: unknown, model: string, unit: Unit | undefined): unkn
   return error;
 }
 
-/** Notes what was found or written, for the log. */
+/** Routes that ask nobody to be signed in. */
+const anonymous: ReadonlySet<string | undefined> = new Set([undefined, "signIn", "signUp", "signOut"]);
+
+/** Notes what was found or written: for the log, and as what the unit acts on. */
 function remember(unit: Unit, model: string, result: unknown): void {
   if (!isEntity(result) || typeof result.id !== "string") return;
-  if (model === "user") unit.seen.userId = result.id;
+  const { seen, premises } = unit;
+  const userId = model === "user" ? result.id : model === "session" ? result.userId : undefined;
+  if (typeof userId !== "string") return;
+  seen.userId = userId;
+  if (unit.transaction === undefined) premises.userId ??= userId;
   if (model !== "session") return;
-  unit.seen.sessionId = result.id;
-  if (typeof result.userId === "string") unit.seen.userId = result.userId;
+  seen.sessionId = result.id;
+  // The first is the one that asks.
+  if (typeof result.token === "string" && !anonymous.has(unit.route)) premises.token ??= result.token;
 }
 
-function isEntity(value: unknown): value is { readonly id?: unknown; readonly userId?: unknown } {
+function isEntity(value: unknown): value is {
+  readonly id?: unknown;
+  readonly userId?: unknown;
+  readonly token?: unknown;
+} {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether BetterAuth is about to list sessions for `list-sessions`, which it would cut at 100 of any age. */
+function isSessionList(model: string, unit: Unit | undefined): boolean {
+  return model === "session" && unit?.route === "listSessions";
+}
+
+/** The newest sessions that live, and how many there are. */
+async function listSessions(
+  adapter: Adapter,
+  request: FindMany,
+  unit: Unit | undefined,
+  maxAgeSeconds: number,
+): Promise<never[]> {
+  const where = [
+    ...(request.where ?? []),
+    { field: "createdAt", operator: "gt" as const, value: new Date(Date.now() - maxAgeSeconds * 1000) },
+  ];
+  const { model } = request;
+  if (unit !== undefined) unit.total = await adapter.count({ model, where });
+  const sortBy = { field: "createdAt", direction: "desc" as const };
+  return await adapter.findMany({ model, where, sortBy, limit: listedSessionsMax });
 }
 
 function hasLifetime(value: unknown): value is Lifetime {
@@ -116,17 +172,26 @@ function endSessions<T>(result: T, maxAgeSeconds: number): T {
   if (Array.isArray(result)) return result.map((row: unknown) => endSessions(row, maxAgeSeconds)) as T;
   if (!hasLifetime(result)) return result;
   const end = endOf(result, maxAgeSeconds);
+  // A damaged instant compares as neither past nor future, and BetterAuth asks whether it is past.
+  if (Number.isNaN(end)) return { ...result, expiresAt: new Date(0) };
   return end === result.expiresAt.getTime() ? result : { ...result, expiresAt: new Date(end) };
 }
 
 /** Keeps a sliding refresh within the session's absolute lifetime. */
-async function clampSession(adapter: Adapter, request: Update, maxAgeSeconds: number): Promise<Update> {
+async function clampSession(
+  adapter: Adapter,
+  request: Update,
+  { sessionMaxAgeSeconds, sessionExpiresInSeconds }: Lifetimes,
+): Promise<Update> {
   const { model, where, update } = request;
   const { expiresAt } = update;
   if (model !== "session" || !(expiresAt instanceof Date)) return request;
   const row = await adapter.findOne<Lifetime>({ model, where });
   if (row === null) return request;
-  const end = endOf({ createdAt: row.createdAt, expiresAt }, maxAgeSeconds);
+  const instants = { createdAt: row.createdAt.getTime(), expiresAt: row.expiresAt.getTime() };
+  if (isForOneDay(instants, sessionExpiresInSeconds))
+    return { ...request, update: { ...update, expiresAt: row.expiresAt } };
+  const end = endOf({ createdAt: row.createdAt, expiresAt }, sessionMaxAgeSeconds);
   return { ...request, update: { ...update, expiresAt: new Date(end) } };
 }
 

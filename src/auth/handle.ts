@@ -7,7 +7,8 @@ import { AppError } from "../errors.ts";
 import { type Passwords, tooBusy } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
-import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
+import { PremiseLost } from "./premises.ts";
+import { newUnit, renewUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 /** A request for one of BetterAuth's routes, its body read and parsed. */
 export interface AuthRequest {
@@ -31,11 +32,18 @@ export interface HandlerDeps {
   readonly rules: InputRules;
   /** Requests that hash a password: at once, and waiting before 503. */
   readonly hashing: { readonly concurrency: number; readonly waiting: number };
-  /** Whether the presented session already ends at its absolute lifetime. */
-  readonly isClamped: (cookie: string | null) => Promise<boolean>;
+  /** The presented session; null where none lives. */
+  readonly present: (cookie: string | null) => Promise<PresentedSession | null>;
   readonly onRehashError: (error: unknown) => void;
   /** Takes work that never rejects and that no answer waits for. */
   readonly inBackground: (work: Promise<void>) => void;
+}
+
+export interface PresentedSession {
+  /** Whether it already ends at its absolute lifetime. */
+  readonly isClamped: boolean;
+  /** Whether it was made without "remember me". */
+  readonly isForOneDay: boolean;
 }
 
 export type Handle = (request: AuthRequest, unit?: Unit) => Promise<Response>;
@@ -48,22 +56,41 @@ export function createHandle(deps: HandlerDeps): Handle {
   const line = new PQueue({ concurrency: deps.hashing.concurrency });
   return async (request, unit = newUnit()) => {
     const { hashes }: Route = routes[request.name];
-    if (hashes !== true) return await handleUnit(deps, request, unit);
+    if (hashes !== true) return await handleAgain(deps, request, unit);
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
     if (line.size >= deps.hashing.waiting) throw tooBusy();
-    return await line.add(() => handleUnit(deps, request, unit));
+    return await line.add(() => handleAgain(deps, request, unit));
   };
+}
+
+/** How often a request is begun anew because another one changed, at the same time, what it acts on. */
+const triesMax = 3;
+
+/** Handles a request, and again from its start where what it had read did not hold until it wrote. */
+async function handleAgain(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<Response> {
+  for (let tried = 1; ; tried += 1) {
+    unit.route = request.name;
+    try {
+      return await handleUnit(deps, request, unit);
+    } catch (error) {
+      const isLost = error instanceof PremiseLost || unit.failure instanceof PremiseLost;
+      if (!isLost || tried === triesMax) throw isLost ? storeUnavailable(error) : error;
+      renewUnit(unit);
+    }
+  }
 }
 
 async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<Response> {
   // Nobody waits for it any more.
   if (unit.abandoned) throw tooBusy();
   const body = await prepareBody(deps, request);
-  const search = await prepareSearch(deps, request);
+  const presented = await presentedSession(deps, request);
+  unit.isForOneDay = presented?.isForOneDay === true;
+  const search = withoutRefresh(request, presented);
   const response = await deps.units.run(
     unit,
     async () => {
-      const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body), unit);
+      const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body, presented), unit);
       if (unit.failure !== undefined) throw storeFailure(unit.failure);
       return answer;
     },
@@ -71,7 +98,7 @@ async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): 
   );
   // Not awaited: the sign-in is committed, and nothing that comes after may turn it into an error.
   if (unit.rehash !== undefined && request.name === "signIn") deps.inBackground(rehash(deps, unit));
-  return await shape(request.name, response);
+  return await shape(request.name, response, unit);
 }
 
 async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Response> {
@@ -111,18 +138,32 @@ async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Bod
   return row === null ? body : { ...body, token: row.token };
 }
 
+/** Routes on which BetterAuth does nothing to a session that it is shown but end it. */
+const sessionless: ReadonlySet<AuthRouteName> = new Set(["signIn", "signUp", "signOut"]);
+
+/** The session that a route acts for, which BetterAuth may refresh on the way. */
+async function presentedSession(deps: HandlerDeps, request: AuthRequest): Promise<PresentedSession | null> {
+  const { name, headers, reading } = request;
+  if (sessionless.has(name)) return null;
+  // Looked up already: it has ended, or its refresh is due.
+  if (typeof reading === "object" && reading.isKnown) return null;
+  return await deps.present(headers.get("cookie"));
+}
+
 /** A session that ends at its absolute lifetime is no longer due for the refresh that BetterAuth would make it. */
-async function prepareSearch(deps: HandlerDeps, request: AuthRequest): Promise<string> {
-  const { name, search, headers, reading } = request;
-  if (name !== "getSession" || new URLSearchParams(search).has("disableRefresh")) return search;
-  // Looked up already, and it was not.
-  if (typeof reading === "object" && reading.isKnown) return search;
-  if (!(await deps.isClamped(headers.get("cookie")))) return search;
+function withoutRefresh({ name, search }: AuthRequest, presented: PresentedSession | null): string {
+  if (name !== "getSession" || presented?.isClamped !== true) return search;
+  if (new URLSearchParams(search).has("disableRefresh")) return search;
   return `${search === "" ? "?" : `${search}&`}disableRefresh=true`;
 }
 
 /** The request as BetterAuth gets it: our own origin, host, path and client address, whatever was sent. */
-function rebuild(deps: HandlerDeps, request: AuthRequest, body: Body | undefined): Request {
+function rebuild(
+  deps: HandlerDeps,
+  request: AuthRequest,
+  body: Body | undefined,
+  presented: PresentedSession | null,
+): Request {
   const headers = new Headers(request.headers);
   for (const name of [
     "host",
@@ -135,7 +176,10 @@ function rebuild(deps: HandlerDeps, request: AuthRequest, body: Body | undefined
   }
   headers.set(clientAddressHeader, request.clientAddress);
   const cookie = headers.get("cookie");
-  if (cookie !== null) headers.set("cookie", withCurrentSignature(deps, cookie));
+  if (cookie !== null) {
+    const current = withCurrentSignature(deps, cookie);
+    headers.set("cookie", presented === null ? current : withRemembering(deps, current, presented));
+  }
   const { path, methods } = routes[request.name];
   const url = deps.baseUrl + path + request.search;
   if (methods === "GET") return new Request(url, { headers });
@@ -152,6 +196,19 @@ function withCurrentSignature({ secrets, cookieName }: HandlerDeps, cookie: stri
   return signed === null || signed.key === 0
     ? cookie
     : `${cookieName}=${signToken(signed.token, current)}; ${cookie}`;
+}
+
+/** BetterAuth asks a cookie whether a session is for one day: it is shown the one that the session's row stands for. */
+function withRemembering(
+  { secrets, cookieName }: HandlerDeps,
+  cookie: string,
+  { isForOneDay }: PresentedSession,
+): string {
+  const name = cookieName.replace("session_token", "dont_remember");
+  const others = cookie.split(";").filter((pair) => pair.slice(0, pair.indexOf("=")).trim() !== name);
+  const [current] = secrets;
+  const shown = isForOneDay && current !== undefined ? [` ${name}=${signToken("true", current)}`] : [];
+  return [...others, ...shown].join(";").trim();
 }
 
 /** Replaces an outdated hash, unless the password was changed in the meantime. Its failure costs nobody a sign-in. */
@@ -177,13 +234,24 @@ async function rehash({ auth, units, passwords, onRehashError }: HandlerDeps, un
   }
 }
 
-/** Mends an answer: session tokens leave only by sign-in, sign-up and get-session, so the list shows ids. */
-async function shape(name: AuthRouteName, response: Response): Promise<Response> {
+/**
+ * Mends an answer: session tokens leave only by sign-in, sign-up and get-session, so the list shows ids; and what ended
+ * no session does not say that it did.
+ */
+async function shape(name: AuthRouteName, response: Response, unit: Unit): Promise<Response> {
   const headers = new Headers(response.headers);
   headers.set("cache-control", "no-store");
-  if (name !== "listSessions" || !response.ok)
-    return new Response(response.body, { status: response.status, headers });
-  const sessions = (await response.json()) as { id: string; token: string }[];
-  const listed = sessions.map((session) => ({ ...session, token: session.id }));
-  return Response.json(listed, { status: response.status, headers });
+  const { status } = response;
+  const answer = (body: unknown) => {
+    headers.delete("content-length");
+    return Response.json(body, { status, headers });
+  };
+  if (response.ok && name === "listSessions") {
+    headers.set("x-total-count", String(unit.total ?? 0));
+    const sessions = (await response.json()) as { id: string; token: string }[];
+    return answer(sessions.map((session) => ({ ...session, token: session.id })));
+  }
+  if (response.ok && unit.ended === 0 && name === "revokeSession") return answer({ status: false });
+  if (response.ok && unit.ended === 0 && name === "signOut") return answer({ success: false });
+  return new Response(response.body, { status, headers });
 }

@@ -1,17 +1,29 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Database, Transaction } from "../database/database.ts";
+import type { AuthRouteName } from "../routes.ts";
+import { type Premises, requirePremises } from "./premises.ts";
 
 /** What one request does to the store: at most one transaction, begun by its first write. */
 export interface Unit {
+  /** Which route it is of; undefined for work of latchkey's own. */
+  route: AuthRouteName | undefined;
   transaction: Promise<Transaction> | undefined;
   /** The first failure of the store; BetterAuth turns these into 401, 422, 500 and even 200. */
   failure: unknown;
   /** Set when nobody waits for the answer any more: what was written must not be kept. */
   abandoned: boolean;
   /** What was seen on the way, for the event that the log gets. */
-  readonly seen: { userId?: string; sessionId?: string; reason?: string; internalError?: unknown };
+  seen: { userId?: string; sessionId?: string; reason?: string; internalError?: unknown };
   /** A password that verified against an outdated hash, to be hashed anew once the answer is certain. */
   rehash: { readonly stored: string; readonly password: string } | undefined;
+  /** What has to hold still when its transaction begins. */
+  premises: Premises;
+  /** Sessions that it ended. */
+  ended: number;
+  /** How many live sessions there are beside those that it listed, those included. */
+  total: number | undefined;
+  /** Whether the session that asks was made for one day. */
+  isForOneDay: boolean;
 }
 
 export interface Units {
@@ -26,7 +38,26 @@ export interface Units {
 }
 
 export function newUnit(): Unit {
-  return { transaction: undefined, failure: undefined, abandoned: false, seen: {}, rehash: undefined };
+  return { abandoned: false, ...emptyUnit() };
+}
+
+/** Forgets what a unit did, to do it again; whoever waits for it is the same. */
+export function renewUnit(unit: Unit): void {
+  Object.assign(unit, emptyUnit());
+}
+
+function emptyUnit() {
+  return {
+    route: undefined,
+    transaction: undefined,
+    failure: undefined,
+    seen: {},
+    rehash: undefined,
+    premises: {},
+    ended: 0,
+    total: undefined,
+    isForOneDay: false,
+  };
 }
 
 /**
@@ -41,7 +72,7 @@ export function createUnits(database: Database, onCommit: () => void): Units {
     write() {
       const unit = storage.getStore();
       if (unit === undefined) return undefined;
-      unit.transaction ??= database.begin();
+      unit.transaction ??= beginUnit(database, unit);
       return unit.transaction;
     },
     run: (unit, work, keep) =>
@@ -61,6 +92,17 @@ export function createUnits(database: Database, onCommit: () => void): Units {
         }
       }),
   };
+}
+
+async function beginUnit(database: Database, { premises }: Unit): Promise<Transaction> {
+  const transaction = await database.begin();
+  try {
+    await requirePremises(transaction, database.provider, premises);
+    return transaction;
+  } catch (error) {
+    await transaction.rollback();
+    throw error;
+  }
 }
 
 async function rollBack(unit: Unit): Promise<void> {

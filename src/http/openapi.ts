@@ -134,7 +134,12 @@ function success({ name, kind, ok = "" }: NamedRoute): Node {
   const headers = {
     service: name === "openApi" ? cached : uncached,
     verification: { ...uncached, ...vary, ...identity },
-    session: { ...uncached, ...cookies, ...(name === "signIn" ? { Location: { schema: text } } : {}) },
+    session: {
+      ...uncached,
+      ...cookies,
+      ...(name === "signIn" ? { Location: { schema: text } } : {}),
+      ...(name === "listSessions" ? { "X-Total-Count": required(string({ pattern: "^[0-9]+$" })) } : {}),
+    },
     account: { ...uncached, ...cookies },
     pages: {},
   }[kind];
@@ -270,7 +275,8 @@ const answerSchemas: Nodes = {
   Verified: object({ valid: { const: true }, user, session: object(session) }),
   SignedUp: object({ token: text, user }),
   SignedIn: object({ redirect: boolean, token: text, url: text, user }, ["url"]),
-  SignedOut: object({ success: { const: true } }),
+  SignedOut: object({ success: boolean }),
+  Revoked: object({ status: boolean }),
   PasswordChanged: object({ token: nullableText, user }),
   UserDeleted: object({ success: { const: true }, message: text }),
   Done: object({ status: { const: true } }),

@@ -2,7 +2,7 @@ import { withDeadline } from "../deadline.ts";
 import { storeUnavailable } from "../database/store-error.ts";
 import { type AccountForm, AccountPage } from "./views/account-page.tsx";
 import type { FormError } from "./views/form.tsx";
-import type { ListedSession } from "./views/session-list.tsx";
+import type { SessionList } from "./views/session-list.tsx";
 import { explainRefusal, type FormNames, noticeText } from "./messages.ts";
 import type { AuthRouteName } from "../routes.ts";
 import { withCookies } from "./answer.tsx";
@@ -137,9 +137,9 @@ async function accountPage(deps: PageDeps, page: PageRequest, refused?: Refused)
 }
 
 /** None for somebody who is not signed in. */
-async function listSessions({ calls }: PageDeps, page: PageRequest): Promise<readonly ListedSession[]> {
-  if (!page.context.request.headers.has("cookie")) return [];
-  return ((await calls.read(page, "listSessions")) ?? []) as ListedSession[];
+async function listSessions({ calls }: PageDeps, page: PageRequest): Promise<SessionList> {
+  if (!page.context.request.headers.has("cookie")) return { listed: [], total: 0 };
+  return (await calls.sessions(page)) as SessionList;
 }
 
 function ownCallback({ config }: PageDeps): string {

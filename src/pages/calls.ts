@@ -27,8 +27,8 @@ export interface PageCalls {
   signedIn(
     page: PageRequest,
   ): Promise<{ readonly who: SignedIn | null; readonly cookies: readonly string[] }>;
-  /** A route that reads; null for somebody who is not signed in. @throws AppError. */
-  read(page: PageRequest, name: AuthRouteName): Promise<unknown>;
+  /** The visitor's sessions, and how many there are beside those shown; none of a stranger. @throws AppError. */
+  sessions(page: PageRequest): Promise<{ readonly listed: readonly unknown[]; readonly total: number }>;
   /** A route that a form stands for. Refusals and outages are returned. */
   submit(page: PageRequest, name: AuthRouteName, body: Record<string, unknown>): Promise<Outcome>;
 }
@@ -41,7 +41,7 @@ export function createPageCalls(call: CallAuth, readSession: ReadSession, log: L
     if (response.status >= 400 && response.status !== 401)
       throw new AppError("INTERNAL_SERVER_ERROR", `${name} answered ${response.status}.`);
     const found: unknown = response.ok ? await response.json() : null;
-    return { found, cookies: response.headers.getSetCookie() };
+    return { found, headers: response.headers };
   };
   return {
     async signedIn(page) {
@@ -49,10 +49,14 @@ export function createPageCalls(call: CallAuth, readSession: ReadSession, log: L
       if (cookie === null) return { who: null, cookies: [] };
       const reading = await readSession(cookie);
       if (typeof reading === "string") return { who: whoOf(JSON.parse(reading)), cookies: [] };
-      const { found, cookies } = await read({ ...page, context: { ...page.context, reading } }, "getSession");
-      return { who: whoOf(found), cookies };
+      const { found, headers } = await read({ ...page, context: { ...page.context, reading } }, "getSession");
+      return { who: whoOf(found), cookies: headers.getSetCookie() };
     },
-    read: async (page, name) => (await read(page, name)).found,
+    async sessions(page) {
+      const { found, headers } = await read(page, "listSessions");
+      const listed = Array.isArray(found) ? (found as unknown[]) : [];
+      return { listed, total: Number(headers.get("x-total-count") ?? listed.length) };
+    },
     async submit(page, name, body) {
       try {
         const response = await ask(page, name, body);

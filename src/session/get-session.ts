@@ -1,6 +1,6 @@
 import { plainCookie, type ReadToken } from "./cookie.ts";
 import type { SessionRow, SessionStore } from "../database/sessions/store.ts";
-import { sessionEnd } from "./verifier.ts";
+import { isForOneDay, sessionEnd } from "./verifier.ts";
 
 export interface SessionReaderDeps {
   readonly sessions: SessionStore;
@@ -58,9 +58,10 @@ export function createSessionReader(deps: SessionReaderDeps): ReadSession {
 function needsBetterAuth(row: SessionRow, deps: SessionReaderDeps): boolean {
   const now = deps.now();
   const end = sessionEnd(row, deps.sessionMaxAgeSeconds);
-  if (end < now) return true;
+  // A damaged instant is neither past nor future, and no session.
+  if (!(end >= now)) return true;
   const due = end - deps.sessionExpiresInSeconds * 1000 + deps.sessionUpdateAgeSeconds * 1000 <= now;
-  return due && !isClamped(row, deps.sessionMaxAgeSeconds);
+  return due && !isClamped(row, deps.sessionMaxAgeSeconds) && !isForOneDay(row, deps.sessionExpiresInSeconds);
 }
 
 /** Whether a session already ends at its absolute lifetime, so that a refresh would change nothing. */

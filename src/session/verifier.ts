@@ -25,6 +25,22 @@ export function sessionEnd(row: Pick<SessionRow, "expiresAt" | "createdAt">, max
   return Math.min(row.expiresAt, row.createdAt + maxAgeSeconds * 1000);
 }
 
+const dayMs = 24 * 60 * 60 * 1_000;
+/** The two instants of a row are read from the clock one after the other. */
+const dayToleranceMs = 10_000;
+
+/**
+ * Whether a session was made without "remember me", for one day and no refresh: its row says so, whatever cookies come
+ * with it. Where all sessions are as short, none is told apart.
+ */
+export function isForOneDay(
+  { createdAt, expiresAt }: Pick<SessionRow, "expiresAt" | "createdAt">,
+  sessionExpiresInSeconds: number,
+): boolean {
+  const limitMs = dayMs + dayToleranceMs;
+  return sessionExpiresInSeconds * 1_000 > limitMs && expiresAt - createdAt <= limitMs;
+}
+
 /**
  * Builds the check behind `/api/auth/verify`: credentials → live session or the reason why not. It only reads.
  * The check throws, or rejects with, AppError 503 when the store cannot answer.

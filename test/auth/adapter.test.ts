@@ -22,7 +22,10 @@ describe.each(dialects)("createAdapter on %s", (dialect) => {
     units = createUnits(database, () => {
       commits += 1;
     });
-    adapter = createAdapter(database, units, 30 * 86_400)({});
+    adapter = createAdapter(database, units, {
+      sessionMaxAgeSeconds: 30 * 86_400,
+      sessionExpiresInSeconds: 7 * 86_400,
+    })({});
   });
   afterAll(async () => {
     await database.close();

@@ -33,7 +33,8 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
     const hashing: Passwords = { ...createPasswords({ concurrency: 1, waiting: 100 }), ...passwords };
-    const auth = createAuth({ config, secrets: [secret], database, units, passwords: hashing });
+    const cookieName = "better-auth.session_token";
+    const auth = createAuth({ config, secrets: [secret], database, units, passwords: hashing, cookieName });
     const background: Promise<void>[] = [];
     const rehashErrors: unknown[] = [];
     const deps = {
@@ -42,10 +43,10 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       passwords: hashing,
       baseUrl: config.baseUrl,
       secrets: [secret],
-      cookieName: "better-auth.session_token",
+      cookieName,
       rules: { passwordMinLength: 8 },
       hashing: { concurrency: 2, waiting: 100 },
-      isClamped: async () => false,
+      present: async () => null,
       onRehashError: (error: unknown) => void rehashErrors.push(error),
       inBackground: (work: Promise<void>) => void background.push(work),
     };

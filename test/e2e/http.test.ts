@@ -224,7 +224,7 @@ const origins: readonly HttpCase[] = [
     answer: {
       "access-control-allow-origin": docs,
       "access-control-allow-credentials": "true",
-      "access-control-expose-headers": "Retry-After, X-Request-Id",
+      "access-control-expose-headers": "Retry-After, X-Request-Id, X-Total-Count",
     },
   },
   {

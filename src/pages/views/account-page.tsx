@@ -10,14 +10,14 @@ import {
   SubmitButton,
 } from "./form.tsx";
 import { Brand, Document, type Site } from "./layout.tsx";
-import { type ListedSession, Sessions } from "./session-list.tsx";
+import { type SessionList, Sessions } from "./session-list.tsx";
 
 export type AccountForm = "profile" | "password" | "sessions" | "delete";
 
 export interface AccountProps {
   readonly site: Site;
   readonly user: { readonly name: string; readonly email: string };
-  readonly sessions: readonly ListedSession[];
+  readonly sessions: SessionList;
   readonly currentId: string;
   /** ms since the epoch. */
   readonly now: number;

@@ -9,8 +9,15 @@ export interface ListedSession {
   readonly updatedAt: string;
 }
 
+export interface SessionList {
+  /** The newest. */
+  readonly listed: readonly ListedSession[];
+  /** How many there are, those included. */
+  readonly total: number;
+}
+
 interface SessionsProps {
-  readonly sessions: readonly ListedSession[];
+  readonly sessions: SessionList;
   readonly currentId: string;
   /** ms since the epoch. */
   readonly now: number;
@@ -21,12 +28,12 @@ const shownMax = 50;
 
 /** Where the visitor is signed in: this device first, then the most recently active. */
 export function Sessions({ sessions, currentId, now }: SessionsProps) {
-  const ordered = sessions.toSorted(
+  const ordered = sessions.listed.toSorted(
     (one, other) =>
       Number(other.id === currentId) - Number(one.id === currentId) ||
       Date.parse(other.updatedAt) - Date.parse(one.updatedAt),
   );
-  const hidden = ordered.length - shownMax;
+  const hidden = sessions.total - Math.min(ordered.length, shownMax);
   return (
     <>
       <ul class="sessions">
@@ -35,7 +42,7 @@ export function Sessions({ sessions, currentId, now }: SessionsProps) {
         ))}
       </ul>
       {hidden > 0 && <p class="hint">{`and ${hidden} more, signed in on other devices`}</p>}
-      {sessions.length > 1 && (
+      {sessions.total > 1 && (
         <form method="post" action="/account/sessions/revoke-others">
           <button type="submit" class="button quiet" data-busy="Signing out…">
             Sign out all other devices

@@ -1,0 +1,47 @@
+import type { Database, Transaction } from "../database/database.ts";
+
+/** What a unit read outside its transaction and acts on inside it. */
+export interface Premises {
+  /** Whose session or account it is. */
+  userId?: string;
+  /** The session that asks; not of routes that need none. */
+  token?: string;
+  /** The stored hash that a password was verified against. */
+  credential?: string;
+}
+
+/** Another request changed, between this one's reading and its writing, what this one acts on. */
+export class PremiseLost extends Error {
+  override readonly name = "PremiseLost";
+}
+
+/**
+ * Requires, at the start of a transaction, that what was read before it still holds; and on a server locks the user's
+ * row, so that it holds until the end: whoever changes a user's sessions or password does so one after another. SQLite
+ * has one writer anyway.
+ * @throws PremiseLost.
+ */
+export async function requirePremises(
+  { query }: Transaction,
+  provider: Database["provider"],
+  { userId, token, credential }: Premises,
+): Promise<void> {
+  const require = async (text: string, ...values: string[]) => {
+    const rows = await query(provider === "pg" ? numbered(text) : text, values);
+    if (rows.length === 0) throw new PremiseLost();
+  };
+  if (userId === undefined) return;
+  // A lock of its own, before the rest: what a statement reads that waited for a lock may be older than the lock.
+  await require(`SELECT 1 AS one FROM "user" WHERE id = ?${provider === "pg" ? " FOR NO KEY UPDATE" : ""}`, userId);
+  if (token !== undefined) await require("SELECT 1 AS one FROM session WHERE token = ?", token);
+  if (credential !== undefined) {
+    const text =
+      "SELECT 1 AS one FROM account WHERE user_id = ? AND provider_id = 'credential' AND password = ?";
+    await require(text, userId, credential);
+  }
+}
+
+function numbered(text: string): string {
+  let at = 0;
+  return text.replaceAll("?", () => `$${(at += 1)}`);
+}
