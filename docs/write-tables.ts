@@ -38,7 +38,13 @@ const lowered = (text: string) => text.slice(0, 1).toLowerCase() + text.slice(1)
 /** A default as a document writes it: paths from the working directory, a dash for nothing. */
 function defaultOf(name: string): string {
   const valueOn = (cpuCount: number) => {
-    const deps = { readFile: () => "", cwd: "/here", isTerminal: false, cpuCount };
+    const deps = {
+      readFile: () => "",
+      secretFileRisk: () => null,
+      cwd: "/here",
+      isTerminal: false,
+      cpuCount,
+    };
     return loadConfig({}, deps).settings.find((setting) => setting.name === name)?.value ?? "";
   };
   const value = valueOn(8);

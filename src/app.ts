@@ -6,6 +6,7 @@ import { AppError } from "./errors.ts";
 import { createAuthCall, createAuthHandler, sessionOrNobody } from "./http/auth.ts";
 import { createCallbackRules } from "./http/callback-url.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./http/error-response.ts";
+import { createFailureLog } from "./http/failure-log.ts";
 import { createFastPath, type FastRoutes, type Respond } from "./http/fast-path.ts";
 import { createForwardAnswer } from "./http/forward.ts";
 import { securityHeaders } from "./http/headers.ts";
@@ -57,7 +58,8 @@ export function createApp(deps: AppDeps): App {
   const fixedHeaders = securityHeaders(config.secure);
   const call = createAuthCall({ handle: deps.handle, log });
   const auth = createAuthHandler(call, readSession);
-  const pages = createPages({ ...deps, call, callbackRules });
+  const logFailure = createFailureLog(log);
+  const pages = createPages({ ...deps, call, callbackRules, logFailure });
   const answerVerify = createVerifyAnswer({
     verify: deps.verify,
     sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
@@ -89,7 +91,7 @@ export function createApp(deps: AppDeps): App {
   const fail = (error: unknown, context: RequestContext): Response => {
     const shown = publicError(error);
     const { requestId } = context;
-    if (shown.status >= 500) log.error({ requestId, code: shown.code, cause: shown.cause }, "request failed");
+    if (shown.status >= 500) logFailure(shown, requestId);
     return isPagePath(context.path) ? pages.error(shown, context) : errorResponse(shown);
   };
   const respond = createRespond({

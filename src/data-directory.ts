@@ -2,7 +2,9 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import type { Config } from "./config/config.ts";
 import { createDurably } from "./durable-file.ts";
+import { weaknessOf } from "./config/secret-strength.ts";
 import { CommandError } from "./errors.ts";
+import { secretFileRisk } from "./config/secret-file.ts";
 
 const secretBytes = 32;
 
@@ -32,6 +34,15 @@ export function secretPath(dataDirectory: string): string {
   return join(dataDirectory, "secret");
 }
 
+/** Says that a generated secret stands without the database it was made for; undefined where none does. */
+export function orphanedSecret({ secrets, database, dataDir }: Config): string | undefined {
+  if (secrets.length > 0 || database.driver !== "sqlite") return undefined;
+  const path = secretPath(dataDir);
+  return existsSync(path) && !existsSync(database.path)
+    ? `the secret ${path} is there, but its database ${database.path} is not: a new, empty one is made`
+    : undefined;
+}
+
 /** The configured secrets, or the one generated beside the embedded database; the first signs. @throws CommandError. */
 export async function loadSecrets({ secrets, database, dataDir }: Config): Promise<readonly string[]> {
   if (secrets.length > 0 || database.driver !== "sqlite") return secrets;
@@ -50,8 +61,17 @@ export async function loadOrCreateSecret(dataDirectory: string, databasePath: st
       writeFileSync(temporary, `${generateSecret()}\n`, { mode: 0o600, flag: "wx" }),
     );
   }
+  const risk = secretFileRisk(path, { madeByUs: true });
+  if (risk !== null) throw new CommandError(`the generated secret ${path} ${risk.reason}`, risk.remedy);
   const secret = readFileSync(path, "utf8").trim();
   if (Buffer.byteLength(secret) < secretBytes) throw lostSecret(path, databasePath);
+  const weakness = weaknessOf(secret);
+  if (weakness !== null) {
+    throw new CommandError(
+      `${path} ${weakness}, which is no secret that latchkey made`,
+      `restore ${path} from a backup, or, if that is the one in use, BETTER_AUTH_SECRETS=2:NEW,1:OLD with NEW from latchkey secret and OLD from that file`,
+    );
+  }
   return secret;
 }
 

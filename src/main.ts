@@ -4,6 +4,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { run } from "./cli/program.ts";
 import { loadConfig } from "./config/load.ts";
 import { takeEnvironment } from "./environment.ts";
+import { secretFileRisk } from "./config/secret-file.ts";
 
 const environment = takeEnvironment(process.env);
 
@@ -14,6 +15,7 @@ const status = await run(process.argv.slice(2), {
       { ...environment, ...replaced },
       {
         readFile: (path) => readFileSync(path, "utf8"),
+        secretFileRisk: (path) => secretFileRisk(path, { madeByUs: false }),
         cwd: process.cwd(),
         isTerminal: process.stderr.isTTY === true,
         cpuCount: availableParallelism(),

@@ -3,6 +3,7 @@ import { createHandle, type HandlerDeps } from "./auth/handle.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
 import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
+import { type ForeignHashes, watchForeignHashes } from "./database/foreign-hashes.ts";
 import { openDatabase } from "./database/open.ts";
 import { migrateServer } from "./database/migrate-server.ts";
 import { createSweeper, sweepBatch, sweepBatchSize } from "./database/sweeper.ts";
@@ -11,7 +12,7 @@ import { type App, createApp } from "./app.ts";
 import { createHealth } from "./http/health.ts";
 import type { Log } from "./log.ts";
 import { createPasswords } from "./auth/password.ts";
-import { loadSecrets } from "./data-directory.ts";
+import { loadSecrets, orphanedSecret } from "./data-directory.ts";
 import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
 import { createVerifier, isForOneDay } from "./session/verifier.ts";
@@ -36,6 +37,8 @@ export interface Service {
  * @throws CommandError with the reason when the store cannot be used.
  */
 export async function openService(deps: ServiceDeps): Promise<Service> {
+  const orphaned = orphanedSecret(deps.config);
+  if (orphaned !== undefined) deps.log.warn(orphaned);
   const secrets = await loadSecrets(deps.config);
   const database = await openMigrated(deps);
   const sweeper = createSweeper({
@@ -51,12 +54,18 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     background.add(work);
     void work.finally(() => background.delete(work));
   };
+  const foreignHashes = watchForeignHashes(database);
+  await foreignHashes.ask();
   const app = createApp({
     config: deps.config,
     version: deps.version,
     log: deps.log,
     now: deps.now,
-    ...createSessions(deps, database, secrets, { onCommit: () => sweeper.wake(), inBackground }),
+    ...createSessions(deps, database, secrets, {
+      onCommit: () => sweeper.wake(),
+      inBackground,
+      foreignHashes,
+    }),
     health: createHealth({
       version: deps.version,
       ping: () => database.ping(),
@@ -98,16 +107,20 @@ async function openMigrated({ config, log }: ServiceDeps): Promise<Database> {
 /** What goes on beside the requests. */
 interface Background extends Pick<HandlerDeps, "inBackground"> {
   readonly onCommit: () => void;
+  readonly foreignHashes: ForeignHashes;
 }
 
 function createSessions(
   { config, log, now }: ServiceDeps,
   database: Database,
   secrets: readonly string[],
-  { onCommit, inBackground }: Background,
+  { onCommit, inBackground, foreignHashes }: Background,
 ) {
   const units = createUnits(database, onCommit);
-  const passwords = createPasswords({ concurrency: config.hashConcurrency, waiting: config.hashQueue });
+  const passwords = createPasswords({
+    concurrency: config.hashConcurrency,
+    hasForeignHashes: foreignHashes.areThere,
+  });
   const cookieName = sessionCookieName(config.secure);
   const auth = createAuth({ config, secrets, database, units, passwords, cookieName });
   const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
@@ -134,6 +147,7 @@ function createSessions(
           isForOneDay: isForOneDay(session, sessionExpiresInSeconds),
         };
       },
+      onRehash: () => inBackground(foreignHashes.ask()),
       onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
       inBackground,
     }),

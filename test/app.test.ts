@@ -31,7 +31,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
     database = await openMigrated(outside);
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
-    const passwords = createPasswords({ concurrency: 1, waiting: 10 });
+    const passwords = createPasswords({ concurrency: 1, hasForeignHashes: () => false });
     const shared = {
       sessions: {
         ...database.sessions,
@@ -75,6 +75,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
           if (!("session" in result)) return null;
           return { isClamped: isClamped(result.session, config.sessionMaxAgeSeconds), isForOneDay: false };
         },
+        onRehash: () => {},
         onRehashError: () => {},
         inBackground: () => {},
       }),

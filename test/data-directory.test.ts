@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -10,10 +11,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Config } from "../src/config/config.ts";
 import { CommandError } from "../src/errors.ts";
 import {
   generateSecret,
   loadOrCreateSecret,
+  orphanedSecret,
   prepareDataDirectory,
   secretPath,
 } from "../src/data-directory.ts";
@@ -132,8 +135,68 @@ describe("loadOrCreateSecret", () => {
   });
 
   test("reads a secret with or without its line feed", async () => {
-    writeFileSync(secretPath(directory), `  ${"s".repeat(40)}\r\n`);
-    expect(await loadOrCreateSecret(directory, databasePath)).toBe("s".repeat(40));
+    const secret = generateSecret();
+    writeFileSync(secretPath(directory), `  ${secret}\r\n`, { mode: 0o600 });
+    expect(await loadOrCreateSecret(directory, databasePath)).toBe(secret);
+  });
+
+  describe("B11: refuses a secret that latchkey did not make, or that others may read or replace", () => {
+    const put = (content: string, mode = 0o600) => {
+      writeFileSync(secretPath(directory), `${content}\n`);
+      chmodSync(secretPath(directory), mode);
+    };
+
+    test.each([0o640, 0o600, 0o400])("not one of mode %o", async (mode) => {
+      const secret = generateSecret();
+      put(secret, mode);
+      expect(await loadOrCreateSecret(directory, databasePath)).toBe(secret);
+    });
+
+    test.each([
+      [0o644, "may be read by everybody"],
+      [0o660, "may be written to by others"],
+      [0o602, "may be written to by others"],
+    ])("one of mode %o", async (mode, reason) => {
+      put(generateSecret(), mode);
+      expect(await failure(() => loadOrCreateSecret(directory, databasePath))).toMatchObject({
+        message: expect.stringContaining(reason),
+        remedy: expect.stringContaining("600"),
+      });
+    });
+
+    test("one that can be guessed, and says how to get out of it", async () => {
+      put("A".repeat(44));
+      const error = await failure(() => loadOrCreateSecret(directory, databasePath));
+      expect(error).toMatchObject({
+        message: expect.stringContaining("too easy to guess"),
+        remedy: expect.stringMatching(/BETTER_AUTH_SECRETS=2:NEW,1:OLD/),
+      });
+      expect(String(error)).not.toContain("AAAA");
+    });
+
+    // Only root gives files away.
+    test.skipIf(process.geteuid?.() !== 0)("one of another owner", async () => {
+      put(generateSecret());
+      chownSync(secretPath(directory), 1_234, 1_234);
+      expect(await failure(() => loadOrCreateSecret(directory, databasePath))).toMatchObject({
+        message: expect.stringContaining("belongs to another user (1234)"),
+        remedy: "chown it to 0",
+      });
+    });
+  });
+
+  test("B11: a secret without its database is said", () => {
+    const config = {
+      secrets: [],
+      dataDir: directory,
+      database: { driver: "sqlite", path: databasePath },
+    } as const;
+    const orphaned = () => orphanedSecret(config as unknown as Config);
+    expect(orphaned()).toBeUndefined();
+    writeFileSync(secretPath(directory), "x");
+    expect(orphaned()).toContain("its database");
+    writeFileSync(databasePath, "x");
+    expect(orphaned()).toBeUndefined();
   });
 
   test("leaves nothing, and no half secret, where it may not write", async () => {

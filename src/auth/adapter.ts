@@ -11,7 +11,7 @@ type Adapter = ReturnType<ReturnType<typeof drizzleAdapter>>;
 type FindMany = Parameters<Adapter["findMany"]>[0];
 type Update = Parameters<Adapter["update"]>[0];
 /** More are counted, and not shown. */
-export const listedSessionsMax = 1_000;
+const listedSessionsMax = 1_000;
 
 /** How long sessions last: at the most, and without a visit. */
 type Lifetimes = Pick<Config, "sessionMaxAgeSeconds" | "sessionExpiresInSeconds">;

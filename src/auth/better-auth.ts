@@ -97,10 +97,16 @@ function authOptions(deps: AuthDeps) {
 
 function passwordHooks(passwords: Passwords, units: Units) {
   return {
-    hash: (password: string) => passwords.hash(password),
+    async hash(password: string) {
+      const hash = await passwords.hash(password);
+      // At sign-in BetterAuth hashes only for somebody who is not there, and throws it away.
+      if (units.current()?.route === "signIn") await passwords.balance(hash, password);
+      return hash;
+    },
     verify: async ({ hash, password }: { hash: string; password: string }) => {
       const matches = await passwords.verify(hash, password);
       const unit = units.current();
+      if (!matches && unit?.route === "signIn") await passwords.balance(hash, password);
       if (!matches || unit === undefined) return matches;
       unit.premises.credential = hash;
       if (passwords.isOutdated(hash)) unit.rehash = { stored: hash, password };

@@ -1,10 +1,10 @@
-import PQueue from "p-queue";
 import { type AuthRouteName, type Route, routes } from "../routes.ts";
 import type { SessionReading } from "../session/get-session.ts";
 import { type Auth, clientAddressHeader } from "./better-auth.ts";
 import { storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
-import { type Passwords, tooBusy } from "./password.ts";
+import { createHashLine, type HashLineLimits, tooBusy } from "./hash-line.ts";
+import type { Passwords } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
 import { PremiseLost } from "./premises.ts";
@@ -18,6 +18,8 @@ export interface AuthRequest {
   readonly headers: Headers;
   readonly body: Body | undefined;
   readonly clientAddress: string;
+  /** Aborted when the caller has gone; undefined where that is not known. */
+  readonly gone?: AbortSignal | undefined;
   /** What is known of the presented session; undefined when it was not looked up. */
   readonly reading: SessionReading | undefined;
 }
@@ -30,16 +32,18 @@ export interface HandlerDeps {
   readonly secrets: readonly string[];
   readonly cookieName: string;
   readonly rules: InputRules;
-  /** Requests that hash a password: at once, and waiting before 503. */
-  readonly hashing: { readonly concurrency: number; readonly waiting: number };
+  /** Of requests that hash a password. */
+  readonly hashing: HashLineLimits;
   /** The presented session; null where none lives. */
   readonly present: (cookie: string | null) => Promise<PresentedSession | null>;
+  /** A password's hash was renewed. */
+  readonly onRehash: () => void;
   readonly onRehashError: (error: unknown) => void;
   /** Takes work that never rejects and that no answer waits for. */
   readonly inBackground: (work: Promise<void>) => void;
 }
 
-export interface PresentedSession {
+interface PresentedSession {
   /** Whether it already ends at its absolute lifetime. */
   readonly isClamped: boolean;
   /** Whether it was made without "remember me". */
@@ -53,13 +57,16 @@ export type Handle = (request: AuthRequest, unit?: Unit) => Promise<Response>;
  * otherwise. @throws AppError 503 when the store failed at any point, whatever BetterAuth made of it.
  */
 export function createHandle(deps: HandlerDeps): Handle {
-  const line = new PQueue({ concurrency: deps.hashing.concurrency });
+  const line = createHashLine(deps.hashing);
   return async (request, unit = newUnit()) => {
     const { hashes }: Route = routes[request.name];
     if (hashes !== true) return await handleAgain(deps, request, unit);
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
-    if (line.size >= deps.hashing.waiting) throw tooBusy();
-    return await line.add(() => handleAgain(deps, request, unit));
+    unit.isWaiting = true;
+    return await line.enter({ client: request.clientAddress, gone: request.gone }, () => {
+      unit.isWaiting = false;
+      return handleAgain(deps, request, unit);
+    });
   };
 }
 
@@ -82,7 +89,7 @@ async function handleAgain(deps: HandlerDeps, request: AuthRequest, unit: Unit):
 
 async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<Response> {
   // Nobody waits for it any more.
-  if (unit.abandoned) throw tooBusy();
+  if (unit.abandoned) throw tooBusy(0);
   const body = await prepareBody(deps, request);
   const presented = await presentedSession(deps, request);
   unit.isForOneDay = presented?.isForOneDay === true;
@@ -212,7 +219,10 @@ function withRemembering(
 }
 
 /** Replaces an outdated hash, unless the password was changed in the meantime. Its failure costs nobody a sign-in. */
-async function rehash({ auth, units, passwords, onRehashError }: HandlerDeps, unit: Unit): Promise<void> {
+async function rehash(
+  { auth, units, passwords, onRehash, onRehashError }: HandlerDeps,
+  unit: Unit,
+): Promise<void> {
   const { userId } = unit.seen;
   if (unit.rehash === undefined || userId === undefined) return;
   const { stored, password } = unit.rehash;
@@ -229,6 +239,7 @@ async function rehash({ auth, units, passwords, onRehashError }: HandlerDeps, un
       () => adapter.updateMany({ model: "account", where, update: { password: renewed } }),
       () => true,
     );
+    onRehash();
   } catch (error) {
     onRehashError(error);
   }

@@ -1,6 +1,5 @@
 import { verifyPassword as verifyScrypt } from "better-auth/crypto";
 import PQueue from "p-queue";
-import { AppError } from "../errors.ts";
 
 /** OWASP's argon2id parameters; memory in KiB. */
 const argon2id = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
@@ -12,49 +11,57 @@ const argon2Pattern =
   /^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,3})\$[A-Za-z0-9+/]{8,128}\$[A-Za-z0-9+/]{16,128}$/;
 /** BetterAuth's own form: salt and key in hexadecimal, N=16384 r=16 p=1. */
 const scryptPattern = /^[0-9a-f]{32}:[0-9a-f]{128}$/;
+/** Nobody's. */
+const someScrypt = `${"0".repeat(32)}:${"0".repeat(128)}`;
 
 export interface Passwords {
   hash(password: string): Promise<string>;
   /** False also for a stored hash of an unknown or extreme form. */
   verify(stored: string, password: string): Promise<boolean>;
+  /**
+   * Computes in vain what a refusal by another kind of stored hash, or for want of one, has cost: by the time that a
+   * refusal takes, no account is to be told from none.
+   * @param stored what the password was compared with; null where there was nothing.
+   */
+  balance(stored: string | null, password: string): Promise<void>;
   /** Whether a hash that verified should be replaced by a current one. */
   isOutdated(stored: string): boolean;
 }
 
-/**
- * Hashes with argon2id off the event loop, at most `concurrency` at once (which must be fewer than cores: the cookie
- * signatures queue in the same thread pool) and `waiting` more in line.
- * @throws AppError 503 with `Retry-After` when the line is full.
- */
-export function createPasswords(limits: {
+export interface PasswordsDeps {
+  /** Hashes at once: fewer than cores, since the cookie signatures queue in the same thread pool. */
   readonly concurrency: number;
-  readonly waiting: number;
-}): Passwords {
-  const queue = new PQueue({ concurrency: limits.concurrency });
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (queue.size >= limits.waiting) {
-      throw tooBusy();
-    }
-    return await queue.add(work);
-  };
+  /** Whether hashes of BetterAuth's are in the database, which cost more than twice as much to verify. */
+  readonly hasForeignHashes: () => boolean;
+}
+
+/**
+ * Hashes with argon2id off the event loop.
+ * @param compareForeign verifies BetterAuth's own kind of hash.
+ */
+export function createPasswords(
+  { concurrency, hasForeignHashes }: PasswordsDeps,
+  compareForeign = verifyScrypt,
+): Passwords {
+  const queue = new PQueue({ concurrency });
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => await queue.add(work);
+  const hash = (password: string) => inTurn(() => Bun.password.hash(password.normalize("NFKC"), argon2id));
+  const verifyForeign = (stored: string, password: string) =>
+    inTurn(() => compareForeign({ hash: stored, password: password.normalize("NFKC") }));
   return {
-    hash: (password) => inTurn(() => Bun.password.hash(password.normalize("NFKC"), argon2id)),
+    hash,
     async verify(stored, password) {
-      const normalized = password.normalize("NFKC");
-      if (scryptPattern.test(stored))
-        return await inTurn(() => verifyScrypt({ hash: stored, password: normalized }));
+      if (scryptPattern.test(stored)) return await verifyForeign(stored, password);
       if (!isAffordable(stored)) return false;
-      return await inTurn(() => Bun.password.verify(normalized, stored));
+      return await inTurn(() => Bun.password.verify(password.normalize("NFKC"), stored));
+    },
+    async balance(stored, password) {
+      const isForeign = stored !== null && scryptPattern.test(stored);
+      if (isForeign || stored === null || !isAffordable(stored)) await hash(password);
+      if (!isForeign && hasForeignHashes()) await verifyForeign(someScrypt, password);
     },
     isOutdated: (stored) => !stored.startsWith(currentPrefix),
   };
-}
-
-/** The 503 of a line of hashes that is full. */
-export function tooBusy(): AppError {
-  return new AppError("TOO_BUSY", "Too many sign-ins at once. Try again shortly.", {
-    headers: { "Retry-After": "2" },
-  });
 }
 
 function isAffordable(stored: string): boolean {

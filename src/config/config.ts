@@ -1,3 +1,5 @@
+import type { SecretFileRisk } from "./secret-file.ts";
+
 /**
  * Where accounts and sessions are kept. `path` is absolute; `url` carries the password: never print it. `connections`
  * is how many an instance keeps to a server at the most.
@@ -58,6 +60,8 @@ export interface Config {
 export interface ConfigDeps {
   /** Reads a whole file as UTF-8, synchronously; throws when it cannot. Gets an absolute path. */
   readonly readFile: (path: string) => string;
+  /** What is wrong with who may write and read a secret's file. Gets an absolute path; throws when there is none. */
+  readonly secretFileRisk: (path: string) => SecretFileRisk | null;
   /** Absolute; relative paths resolve against it. */
   readonly cwd: string;
   /** Whether the log goes to a terminal. */

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { ConfigProblem } from "../errors.ts";
 import type { SettingName } from "./settings.ts";
 import type { ConfigDeps, Environment, Setting } from "./config.ts";
+import type { SecretFileRisk } from "./secret-file.ts";
 import type { Parsed } from "./parse.ts";
 
 /** A value somebody set, and where. */
@@ -29,7 +30,7 @@ export interface ConfigReader {
 
 export function createConfigReader(
   env: Environment,
-  deps: Pick<ConfigDeps, "readFile" | "cwd">,
+  deps: Pick<ConfigDeps, "readFile" | "secretFileRisk" | "cwd">,
 ): ConfigReader {
   const problems: ConfigProblem[] = [];
   const warnings: string[] = [];
@@ -39,6 +40,9 @@ export function createConfigReader(
     if (problems.some((known) => known.variable === variable && known.reason === reason)) return;
     problems.push({ variable, reason, remedy });
   };
+  const warn: ConfigReader["warn"] = (message) => {
+    if (!warnings.includes(message)) warnings.push(message);
+  };
   const entry: ConfigReader["entry"] = (name) => {
     const text = env[name]?.trim() ?? "";
     if (text === "") return undefined;
@@ -46,7 +50,8 @@ export function createConfigReader(
     reject(name, "contains a line break or another control character", "write it on one line");
     return undefined;
   };
-  const secretEntry: ConfigReader["secretEntry"] = (name) => readSecretEntry(env, deps, reject, name);
+  const secretEntry: ConfigReader["secretEntry"] = (name) =>
+    readSecretEntry(env, deps, { reject, warn }, name);
 
   return {
     problems,
@@ -56,7 +61,7 @@ export function createConfigReader(
     secretEntry,
     reject,
     isRejected: (name) => problems.some(({ variable }) => variable === name || variable === `${name}_FILE`),
-    warn: (message) => warnings.push(message),
+    warn,
     record: (name, value, from) =>
       settings.push({ name, value, source: from?.source ?? "default", variable: from?.variable ?? null }),
   };
@@ -80,8 +85,8 @@ export function readParsed<T>(
 
 function readSecretEntry(
   env: Environment,
-  deps: Pick<ConfigDeps, "readFile" | "cwd">,
-  reject: ConfigReader["reject"],
+  deps: Pick<ConfigDeps, "readFile" | "secretFileRisk" | "cwd">,
+  { reject, warn }: Pick<ConfigReader, "reject" | "warn">,
   name: string,
 ): Entry | undefined {
   const inline = env[name] ?? "";
@@ -94,7 +99,7 @@ function readSecretEntry(
   const entry: Entry =
     path === ""
       ? { text: inline, source: "environment", variable: name }
-      : { text: readSecretFile(path, deps, reject, variable), source: "file", variable };
+      : { text: readSecretFile(path, deps, { reject, warn }, variable), source: "file", variable };
   if (entry.text === "") return undefined;
   if (!hasControlCharacter(entry.text)) return entry;
   reject(entry.variable, "contains a line break or another control character", "write it on one line, alone");
@@ -104,18 +109,25 @@ function readSecretEntry(
 /** The path is not echoed: people put the secret itself there by mistake. */
 function readSecretFile(
   path: string,
-  deps: Pick<ConfigDeps, "readFile" | "cwd">,
-  reject: ConfigReader["reject"],
+  deps: Pick<ConfigDeps, "readFile" | "secretFileRisk" | "cwd">,
+  { reject, warn }: Pick<ConfigReader, "reject" | "warn">,
   variable: string,
 ): string {
   let content: string;
+  let risk: SecretFileRisk | null;
   try {
     content = deps.readFile(resolve(deps.cwd, path));
+    risk = deps.secretFileRisk(resolve(deps.cwd, path));
   } catch (error) {
     const remedy = "give the path of a file that this user may read, holding the value alone";
     reject(variable, `names a file that cannot be read (${errorCodeOf(error)})`, remedy);
     return "";
   }
+  if (risk?.severity === "refused") {
+    reject(variable, `names a file that ${risk.reason}`, risk.remedy);
+    return "";
+  }
+  if (risk !== null) warn(`${variable} names a file that ${risk.reason}: ${risk.remedy}`);
   const text = content.replace(/\r?\n$/, "");
   if (text.trim() !== "") return text;
   reject(variable, "names an empty file", "write the value into the file");

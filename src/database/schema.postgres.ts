@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { boolean, index, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core";
 
 // The four tables as `auth generate` writes them for BetterAuth 1.7, plus two indexes. schema.sqlite.ts is the same.
@@ -62,6 +63,8 @@ export const account = pgTable(
   (table) => [
     index("account_userId_idx").on(table.userId),
     uniqueIndex("account_provider_account_uidx").on(table.providerId, table.accountId),
+    // Empty but where BetterAuth's scrypt hashes were taken over: says at once whether one is left.
+    index("account_foreign_hash_idx").on(table.id).where(sql`substr(password, 1, 1) <> '$'`),
   ],
 );
 

@@ -64,6 +64,8 @@ export const account = sqliteTable(
   (table) => [
     index("account_userId_idx").on(table.userId),
     uniqueIndex("account_provider_account_uidx").on(table.providerId, table.accountId),
+    // Empty but where BetterAuth's scrypt hashes were taken over: says at once whether one is left.
+    index("account_foreign_hash_idx").on(table.id).where(sql`substr(password, 1, 1) <> '$'`),
   ],
 );
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { LoadedConfig } from "../config/config.ts";
 import { weaknessOf } from "../config/secret-strength.ts";
 import { secretPath } from "../data-directory.ts";
+import { secretFileRisk } from "../config/secret-file.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
 
 const name = "secret";
@@ -42,6 +43,8 @@ function generatedSecretCheck(dataDir: string, database: string): Check {
   } catch {
     return failed(name, `${path} cannot be read by this user`, "run latchkey as the owner of that file");
   }
+  const risk = secretFileRisk(path, { madeByUs: true });
+  if (risk !== null) return failed(name, `${path} ${risk.reason}`, risk.remedy);
   return weakness === null
     ? passed(name, `generated, in ${path}, strong`)
     : failed(name, `${path} ${weakness}`, restore);

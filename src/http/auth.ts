@@ -1,5 +1,6 @@
 import type { Handle } from "../auth/handle.ts";
 import type { Body } from "../auth/input.ts";
+import { tooBusy } from "../auth/hash-line.ts";
 import { newUnit, type Unit } from "../auth/unit-of-work.ts";
 import { storeUnavailable } from "../database/store-error.ts";
 import { withDeadline } from "../deadline.ts";
@@ -32,10 +33,19 @@ export function createAuthCall({ handle, log }: { readonly handle: Handle; reado
     const report = (status: number, code?: string) => logEvent(log, call.name, unit, context, status, code);
     try {
       const response = await withDeadline(
-        handle({ ...call, clientAddress: context.clientAddress, reading: context.reading }, unit),
+        handle(
+          {
+            ...call,
+            clientAddress: context.clientAddress,
+            gone: context.request.signal,
+            reading: context.reading,
+          },
+          unit,
+        ),
         requestTimeoutMs,
         () => {
           unit.abandoned = true;
+          if (unit.isWaiting) return tooBusy(requestTimeoutMs);
           return storeUnavailable(new Error(`${call.name} took longer than ${requestTimeoutMs} ms`));
         },
       );

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { CallAuth } from "../http/auth.ts";
-import type { Log } from "../log.ts";
+import type { LogFailure } from "../http/failure-log.ts";
 import type { AuthRouteName } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import type { Refusal } from "./messages.ts";
@@ -33,7 +33,7 @@ export interface PageCalls {
   submit(page: PageRequest, name: AuthRouteName, body: Record<string, unknown>): Promise<Outcome>;
 }
 
-export function createPageCalls(call: CallAuth, readSession: ReadSession, log: Log): PageCalls {
+export function createPageCalls(call: CallAuth, readSession: ReadSession, logFailure: LogFailure): PageCalls {
   const ask = ({ context }: PageRequest, name: AuthRouteName, body?: Record<string, unknown>) =>
     call({ name, search: "", headers: context.request.headers, body }, context);
   const read = async (page: PageRequest, name: AuthRouteName) => {
@@ -65,8 +65,7 @@ export function createPageCalls(call: CallAuth, readSession: ReadSession, log: L
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         const { requestId } = page.context;
-        if (error.status >= 500)
-          log.error({ requestId, code: error.code, cause: error.cause }, "request failed");
+        if (error.status >= 500) logFailure(error, requestId);
         return { ok: false, refusal: error };
       }
     },

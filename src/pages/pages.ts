@@ -4,7 +4,7 @@ import type { CallAuth } from "../http/auth.ts";
 import type { CallbackRules } from "../http/callback-url.ts";
 import { methodNotAllowed, notFound } from "../http/error-response.ts";
 import type { RequestContext } from "../http/request.ts";
-import type { Log } from "../log.ts";
+import type { LogFailure } from "../http/failure-log.ts";
 import type { RouteWith } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import { createAccountPages } from "./account.tsx";
@@ -15,7 +15,7 @@ import { createPageRequestReader } from "./page-request.ts";
 
 export interface PagesDeps {
   readonly config: Config;
-  readonly log: Log;
+  readonly logFailure: LogFailure;
   readonly call: CallAuth;
   readonly readSession: ReadSession;
   readonly callbackRules: CallbackRules;
@@ -36,7 +36,7 @@ export interface Pages {
 export function createPages(deps: PagesDeps): Pages {
   const { config } = deps;
   const answers = createPageAnswers(config);
-  const calls = createPageCalls(deps.call, deps.readSession, deps.log);
+  const calls = createPageCalls(deps.call, deps.readSession, deps.logFailure);
   const readRequest = createPageRequestReader(deps.callbackRules, deps.now);
   const entry = createEntryPages({ config, answers, calls, now: deps.now });
   const account = createAccountPages({ config, answers, calls, now: deps.now });

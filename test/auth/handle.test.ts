@@ -32,7 +32,10 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
   function open(passwords: Partial<Passwords> = {}) {
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
-    const hashing: Passwords = { ...createPasswords({ concurrency: 1, waiting: 100 }), ...passwords };
+    const hashing: Passwords = {
+      ...createPasswords({ concurrency: 1, hasForeignHashes: () => false }),
+      ...passwords,
+    };
     const cookieName = "better-auth.session_token";
     const auth = createAuth({ config, secrets: [secret], database, units, passwords: hashing, cookieName });
     const background: Promise<void>[] = [];
@@ -47,6 +50,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       rules: { passwordMinLength: 8 },
       hashing: { concurrency: 2, waiting: 100 },
       present: async () => null,
+      onRehash: () => {},
       onRehashError: (error: unknown) => void rehashErrors.push(error),
       inBackground: (work: Promise<void>) => void background.push(work),
     };
@@ -148,14 +152,17 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     const email = `late-${dialect}@example.com`;
     const { call } = open();
     const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
     const slow = open({
       hash: async (plain) => {
+        begun.resolve();
         await gate.promise;
-        return await createPasswords({ concurrency: 1, waiting: 1 }).hash(plain);
+        return await createPasswords({ concurrency: 1, hasForeignHashes: () => false }).hash(plain);
       },
     });
     const unit = newUnit();
     const signingUp = slow.call("signUp", { email, password, name: "Ann" }, unit);
+    await begun.promise;
     unit.abandoned = true;
     gate.resolve();
     expect((await signingUp).status).toBe(200);

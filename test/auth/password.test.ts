@@ -1,10 +1,11 @@
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
-import { hashPassword } from "better-auth/crypto";
+import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { createPasswords } from "../../src/auth/password.ts";
 
 setDefaultTimeout(30_000);
 
-const open = (concurrency = 2, waiting = 100) => createPasswords({ concurrency, waiting });
+const open = (concurrency = 2, foreign = false) =>
+  createPasswords({ concurrency, hasForeignHashes: () => foreign });
 
 /** Made by better-auth 1.7.7's own hashPassword for "correct horse battery staple ﬁ" (NFKC: "fi"). */
 const scrypt =
@@ -113,7 +114,7 @@ describe("createPasswords", () => {
 
     test.each([1, 3])("computes at most %d at once, in the order they came", async (concurrency) => {
       const { gates, restore } = held();
-      const { hash } = open(concurrency, 100);
+      const { hash } = open(concurrency);
       const hashes = Array.from({ length: 10 }, (_, at) => hash(`password ${at}`));
       for (let done = 0; done < 10; done += 1) {
         await settle();
@@ -124,42 +125,22 @@ describe("createPasswords", () => {
       restore();
     });
 
-    test("refuses at once with 503 and Retry-After when the line is full, and takes more when it moves", async () => {
-      const { gates, restore } = held();
-      const { hash } = open(1, 2);
-      const taken = ["computed", "first", "second"].map((password) => hash(password));
-      const refused = await hash("third").catch((error: unknown) => error);
-      expect(refused).toMatchObject({ status: 503, code: "TOO_BUSY", headers: { "Retry-After": "2" } });
-      expect(String(refused)).not.toContain("third");
-      gates[0]?.resolve("hash");
-      await taken[0];
-      await settle();
-      const more = hash("again");
-      for (let at = 1; at < 4; at += 1) {
-        await settle();
-        gates[at]?.resolve("hash");
-      }
-      expect(await Promise.all([...taken, more])).toEqual(["hash", "hash", "hash", "hash"]);
-      restore();
-    });
-
     test("lets verifications wait in the same line", async () => {
       const { gates, restore } = held();
-      const { hash, verify } = open(1, 1);
+      const { hash, verify } = open(1);
       const first = hash("computed");
-      const second = hash("waits");
-      expect(await verify(scrypt, "x").catch((error: unknown) => error)).toMatchObject({ status: 503 });
-      await settle();
+      let isVerified = false;
+      const second = verify(scrypt, "x").then(() => (isVerified = true));
+      await Bun.sleep(300);
+      expect(isVerified).toBe(false);
       gates[0]?.resolve("hash");
-      await settle();
-      gates[1]?.resolve("hash");
       await Promise.all([first, second]);
       restore();
     });
 
     test("goes on after a computation that failed", async () => {
       const { gates, restore } = held();
-      const { hash } = open(1, 5);
+      const { hash } = open(1);
       const [first, second] = [hash("one").catch((error: unknown) => error), hash("two")];
       await settle();
       gates[0]?.reject(new Error("out of memory"));
@@ -178,5 +159,41 @@ describe("createPasswords", () => {
       .then(() => "hashed");
     while ((await Promise.race([hashing, Bun.sleep(1)])) !== "hashed") turns += 1;
     expect(turns).toBeGreaterThan(2);
+  });
+
+  describe("a refusal costs the same, whatever was compared", () => {
+    const argon =
+      "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
+    /** What is computed while a password is refused; `null` stands for nobody. */
+    const costOf = async (stored: string | null, foreign: boolean) => {
+      let scrypted = 0;
+      const { verify, hash, balance } = createPasswords(
+        { concurrency: 1, hasForeignHashes: () => foreign },
+        async (compared) => {
+          scrypted += 1;
+          return await verifyPassword(compared);
+        },
+      );
+      const hashing = spyOn(Bun.password, "hash");
+      const comparing = spyOn(Bun.password, "verify");
+      const made = stored === null ? await hash("wrong one") : (await verify(stored, "wrong one"), stored);
+      await balance(made, "wrong one");
+      const cost = {
+        argon: hashing.mock.calls.length + comparing.mock.calls.length,
+        scrypt: scrypted,
+      };
+      for (const spy of [hashing, comparing]) spy.mockRestore();
+      return cost;
+    };
+
+    test.each([
+      ["nobody's", null],
+      ["an argon2id hash", argon],
+      ["BetterAuth's scrypt hash", scrypt],
+      ["a hash of an unknown form", "$2b$10$abcdefghijklmnopqrstuv"],
+    ] as const)("B8: %s", async (_what, stored) => {
+      expect(await costOf(stored, true)).toEqual({ argon: 1, scrypt: 1 });
+      if (stored !== scrypt) expect(await costOf(stored, false)).toEqual({ argon: 1, scrypt: 0 });
+    });
   });
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { run } from "../../src/cli/program.ts";
 import type { Environment } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { secretFileRisk } from "../../src/config/secret-file.ts";
 import type { CommandResult } from "../support/executable.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
@@ -25,7 +26,13 @@ export async function runCommand(
     loadConfig: (replaced = {}) =>
       loadConfig(
         { ...env, ...replaced },
-        { readFile: (path) => readFileSync(path, "utf8"), cwd, isTerminal: false, cpuCount: 2 },
+        {
+          readFile: (path) => readFileSync(path, "utf8"),
+          secretFileRisk: (path) => secretFileRisk(path, { madeByUs: false }),
+          cwd,
+          isTerminal: false,
+          cpuCount: 2,
+        },
       ),
     stdout: (text) => stdout.push(`${text}\n`),
     stderr: (text) => stderr.push(`${text}\n`),

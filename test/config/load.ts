@@ -10,6 +10,7 @@ const deps: ConfigDeps = {
   readFile: (path) => {
     throw Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });
   },
+  secretFileRisk: () => null,
   cwd: "/srv/latchkey",
   isTerminal: false,
   cpuCount: 4,

@@ -111,6 +111,28 @@ describe("NAME_FILE", () => {
     expect(database.config.database).toEqual({ driver: "sqlite", path: "/data/x.db" });
   });
 
+  test.each(["BETTER_AUTH_SECRET_FILE", "BETTER_AUTH_SECRETS_FILE", "DATABASE_URL_FILE"])(
+    "B11: %s is refused, or warned of, as to who may write and read it",
+    (name) => {
+      const content = { DATABASE: "file:/data/x.db", BETTER_AUTH_SECRETS: `1:${STRONG_SECRET}` };
+      const text = name.startsWith("DATABASE")
+        ? content.DATABASE
+        : name.includes("SECRETS")
+          ? content.BETTER_AUTH_SECRETS
+          : STRONG_SECRET;
+      const risk = (severity: "refused" | "warning") => ({
+        ...read(text),
+        secretFileRisk: () => ({ severity, reason: "may be read by the moon", remedy: "draw the curtains" }),
+      });
+      expect(problemsOf({ [name]: path }, risk("refused"))).toEqual([
+        { variable: name, reason: "names a file that may be read by the moon", remedy: "draw the curtains" },
+      ]);
+      expect(load({ [name]: path }, risk("warning")).warnings).toEqual([
+        `${name} names a file that may be read by the moon: draw the curtains`,
+      ]);
+    },
+  );
+
   test("resolves against the working directory", () => {
     const readFile = filesIn({ "/srv/latchkey/key.txt": STRONG_SECRET });
     expect(load({ BETTER_AUTH_SECRET_FILE: "key.txt" }, { readFile }).config.secrets).toEqual([

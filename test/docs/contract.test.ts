@@ -123,5 +123,11 @@ describe("the settings that the README proposes", () => {
 });
 
 function load(env: Record<string, string>, cpuCount: number) {
-  return loadConfig(env, { readFile: () => "", cwd: "/here", isTerminal: false, cpuCount });
+  return loadConfig(env, {
+    readFile: () => "",
+    secretFileRisk: () => null,
+    cwd: "/here",
+    isTerminal: false,
+    cpuCount,
+  });
 }

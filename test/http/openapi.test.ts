@@ -27,7 +27,13 @@ const environments: Readonly<Record<string, Readonly<Record<string, string>>>> =
 };
 
 async function open(env: Readonly<Record<string, string>>): Promise<OpenApi> {
-  const { config } = loadConfig(env, { readFile: () => "", cwd: "/", isTerminal: false, cpuCount: 4 });
+  const { config } = loadConfig(env, {
+    readFile: () => "",
+    secretFileRisk: () => null,
+    cwd: "/",
+    isTerminal: false,
+    cpuCount: 4,
+  });
   return readOpenApi(createOpenApiAnswer(config, packageJson.version)());
 }
 

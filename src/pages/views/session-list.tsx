@@ -1,7 +1,7 @@
 import { describeDevice } from "./device.ts";
 
 /** A row of the API's session list; instants are ISO 8601. */
-export interface ListedSession {
+interface ListedSession {
   readonly id: string;
   readonly ipAddress: string | null;
   readonly userAgent: string | null;

@@ -1,0 +1,1 @@
+CREATE INDEX "account_foreign_hash_idx" ON "account" USING btree ("id") WHERE substr(password, 1, 1) <> '$';
