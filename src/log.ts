@@ -1,6 +1,8 @@
-import pino, { type DestinationStream, type Logger } from "pino";
+import { Writable } from "node:stream";
+import pino, { type Logger } from "pino";
 import type * as pinoPretty from "pino-pretty";
 import { describeCause } from "./errors.ts";
+import { createLogWriter, type LogWriter } from "./log-writer.ts";
 
 export type Log = Logger;
 
@@ -9,11 +11,18 @@ export interface LogOptions {
   readonly format: "json" | "pretty";
 }
 
+/** Opens stderr for the log: nothing ever waits for whoever reads it. */
+export function openLogWriter({ format }: Pick<LogOptions, "format">): LogWriter {
+  // A full or closed log must not stop the service.
+  if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
+  return createLogWriter(process.stderr, (count) => lineOfDropped(count, format));
+}
+
 /**
- * Opens the log on stderr: one JSON object a line, or coloured text on a terminal. Times are UTC. Nothing secret is
- * given to it; the redaction is the second line of defence.
+ * Opens the log: one JSON object a line, or coloured text on a terminal. Times are UTC. Nothing secret is given to it; the
+ * redaction is the second line of defence.
  */
-export function openLog(options: LogOptions): Log {
+export function openLog(options: LogOptions, writer = openLogWriter(options)): Log {
   return pino(
     {
       level: options.level,
@@ -23,20 +32,25 @@ export function openLog(options: LogOptions): Log {
       redact: ["password", "token", "cookie", "authorization", "secret", "*.password", "*.token", "*.cookie"],
       serializers: { cause: describeCause },
     },
-    options.format === "pretty" ? prettyStream() : plainStream(),
+    options.format === "pretty" ? prettyStream(writer) : writer,
   );
 }
 
-function plainStream(): DestinationStream {
-  const stream = pino.destination({ dest: 2, sync: true });
-  // A full or closed log must not stop the service.
-  stream.on("error", () => {});
-  return stream;
+function lineOfDropped(count: number, format: LogOptions["format"]): string {
+  const msg = `${count} log lines were dropped, since nobody read them`;
+  const line = { level: "warn", time: new Date().toISOString(), dropped: count, msg };
+  return format === "pretty" ? `WARN: ${msg}\n` : `${JSON.stringify(line)}\n`;
 }
 
 /** A stream, not a transport: transports load files that the executable does not have. */
-function prettyStream(): DestinationStream {
+function prettyStream(writer: LogWriter) {
   // Required where it is used: a server that writes JSON starts without it.
   const { default: pretty } = require("pino-pretty") as typeof pinoPretty;
-  return pretty({ destination: 2, sync: true, colorize: process.stderr.isTTY === true });
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      writer.write(chunk.toString());
+      done();
+    },
+  });
+  return pretty({ destination, colorize: process.stderr.isTTY === true });
 }

@@ -119,6 +119,7 @@ const areas = [
   "database",
   "data-directory",
   "log",
+  "log-writer",
   "config",
   "durable-file",
   "errors",

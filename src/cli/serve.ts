@@ -1,18 +1,36 @@
-import type { Config } from "../config/config.ts";
+import { existsSync, readFileSync } from "node:fs";
+import type { Config, LoadedConfig } from "../config/config.ts";
 import { withPort } from "../config/load.ts";
-import { type Log, openLog } from "../log.ts";
+import { type Log, openLog, openLogWriter } from "../log.ts";
 import { prepareDataDirectory } from "../data-directory.ts";
 import { type Listener, listen } from "../server.ts";
 import { openService, type Service } from "../service.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandContext } from "./command.ts";
 
 /** How long requests under way may take once the process is told to end. */
 const drainTimeoutMs = 10_000;
 
-/** Runs the server until SIGTERM or SIGINT; a second signal ends it at once. */
+/** How long the end waits for whoever reads the log. */
+const flushTimeoutMs = 500;
+
+/** Runs the server until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once. */
 export const serve: Command = async ({ loadConfig, version, stdout }, { json }) => {
   const loaded = loadConfig();
-  const log = openLog({ level: loaded.config.logLevel, format: json ? "json" : loaded.config.logFormat });
+  const format = json ? "json" : loaded.config.logFormat;
+  const writer = openLogWriter({ format });
+  const log = openLog({ level: loaded.config.logLevel, format }, writer);
+  try {
+    return await run(loaded, log, { json, version, stdout });
+  } finally {
+    await writer.flush(flushTimeoutMs);
+  }
+};
+
+async function run(
+  loaded: LoadedConfig,
+  log: Log,
+  { json, version, stdout }: Pick<CommandContext, "version" | "stdout"> & { readonly json: boolean },
+): Promise<number> {
   const listener = listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, listener.port);
   describeStart(log, config, version, loaded.warnings);
@@ -38,8 +56,11 @@ export const serve: Command = async ({ loadConfig, version, stdout }, { json }) 
     stdout(
       JSON.stringify({ event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port }),
     );
-  return await drain(await signals.first, signals.second, log, { listener, service });
-};
+  const ending = await Promise.race([signals.first, watchCrashes()]);
+  if (typeof ending === "string") return await drain(ending, signals.second, log, { listener, service });
+  log.fatal({ event: "stopped", reason: "crash", cause: ending.cause }, "stopped by an error of its own");
+  return 1;
+}
 
 function describeStart(log: Log, config: Config, version: string, warnings: readonly string[]): void {
   const { database } = config;
@@ -55,13 +76,34 @@ function describeStart(log: Log, config: Config, version: string, warnings: read
   for (const warning of warnings) log.warn(warning);
 }
 
-/** Hears SIGTERM and SIGINT from now on, so that none is left to the system, which would end the process at once. */
+/** Resolves with what nothing in the process has caught: it cannot go on in a state that nobody knows. */
+async function watchCrashes(): Promise<{ readonly cause: unknown }> {
+  const { promise, resolve } = Promise.withResolvers<{ readonly cause: unknown }>();
+  for (const event of ["uncaughtException", "unhandledRejection"] as const)
+    process.on(event, (cause: unknown) => resolve({ cause }));
+  return await promise;
+}
+
+/**
+ * Hears SIGTERM, SIGINT and SIGHUP from now on, so that none is left to the system, which would end the process at once.
+ * A SIGHUP that is ignored stays so: `nohup` is for surviving the terminal.
+ */
 function watchSignals(): { readonly first: Promise<string>; readonly second: Promise<string> } {
   const [first, second] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
   const heard: string[] = [];
-  for (const name of ["SIGTERM", "SIGINT"] as const)
+  const hangUp = ignoresHangUp() ? [] : (["SIGHUP"] as const);
+  for (const name of ["SIGTERM", "SIGINT", ...hangUp] as const)
     process.on(name, () => (heard.push(name) === 1 ? first : second).resolve(name));
   return { first: first.promise, second: second.promise };
+}
+
+/** Whether whoever started this process told it to ignore SIGHUP; only Linux says. */
+function ignoresHangUp(): boolean {
+  const path = "/proc/self/status";
+  const mask = existsSync(path)
+    ? /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync(path, "utf8"))?.[1]
+    : undefined;
+  return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n;
 }
 
 interface Running {

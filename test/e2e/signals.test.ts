@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { hashPassword as hashByScrypt } from "better-auth/crypto";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { openTestDatabase } from "../support/databases.ts";
-import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { temporaryDirectory, watchProcess } from "../support/reaper.ts";
 import { within } from "../support/within.ts";
 
 setDefaultTimeout(60_000);
@@ -52,7 +53,7 @@ async function unfinishedRequest(url: string) {
   return { finish: () => void socket.write(body.slice(-1)), end: () => socket.end() };
 }
 
-describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
+describe.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s", (signal) => {
   test("lets the requests under way finish, waits for no idle connection, and exits 0", async () => {
     const server = await spawnLatchkey({ env: {} });
     const idle = await idleConnection(server.url);
@@ -87,6 +88,27 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     expect(server.logs().at(-1)).toMatchObject({ event: "stopped", reason: "second signal" });
     unfinished.end();
   });
+});
+
+test("C16: a SIGHUP that nohup ignores stays ignored", async () => {
+  const child = Bun.spawn(["sh", "-c", `trap "" HUP; exec "$0" serve`, await buildExecutable()], {
+    cwd: temporaryDirectory("nohup"),
+    env: { PORT: "0" },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  watchProcess(child.pid, "KILL");
+  let log = "";
+  for await (const chunk of child.stderr) {
+    log += new TextDecoder().decode(chunk);
+    if (!log.includes('"listening"')) continue;
+    child.kill("SIGHUP");
+    break;
+  }
+  expect(await within(child.exited, 500)).toBeUndefined();
+  child.kill("SIGTERM");
+  expect(await child.exited).toBe(0);
 });
 
 describe("connections and the end", () => {
