@@ -68,9 +68,9 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
     }),
     health: createHealth({
       version: deps.version,
-      ping: () => database.ping(),
+      probe: () => database.probe(),
       idleMs: database.idleMs,
-      pendingMigrations: () => [],
+      onFailure: (cause) => deps.log.warn({ cause }, "the database is not ready"),
       now: deps.now,
     }),
   });
@@ -89,9 +89,10 @@ async function openMigrated({ config, log }: ServiceDeps): Promise<Database> {
     const applied = await migrateSqliteFile(config.database.path);
     if (applied.length > 0) log.info({ applied }, "schema migrated");
   }
-  const database = openDatabase(config.database, (cause) =>
-    log.warn({ cause }, "an idle database connection was cut"),
-  );
+  const database = openDatabase(config.database, {
+    onPoolError: (cause) => log.warn({ cause }, "an idle database connection was cut"),
+    onFileLost: (cause) => log.error({ cause }, "the database file is not the one that is open any more"),
+  });
   if (config.database.driver !== "sqlite") {
     try {
       const applied = await migrateServer(database);

@@ -47,7 +47,7 @@ async function migrateFile(
 }
 
 async function withServer<T>(config: Config, work: (database: Database) => Promise<T>): Promise<T> {
-  const database = openDatabase(config.database, () => {});
+  const database = openDatabase(config.database);
   try {
     return await work(database);
   } finally {

@@ -55,6 +55,17 @@ export async function schemaStatus(connection: MigrationConnection): Promise<Sch
   return compare(known, (await hasTable(connection, journal)) ? await readJournal(connection) : []);
 }
 
+/** Reads the journal, and a row of what verify reads. */
+export const probeText = `SELECT tag, hash, min_reader, (SELECT count(*) FROM (SELECT s.id FROM session s JOIN "user" u ON u.id = s.user_id LIMIT 1) AS one) AS sessions FROM ${journal}`;
+
+/** What `probeText` found: @returns the tags of migrations that are missing. */
+export function missingMigrations(
+  provider: MigrationConnection["provider"],
+  rows: readonly Row[],
+): readonly string[] {
+  return compare(migrations[provider], rows).pending;
+}
+
 async function hasTable({ provider, query }: MigrationConnection, name: string): Promise<boolean> {
   const text =
     provider === "sqlite"

@@ -29,9 +29,9 @@ export interface Database {
    * @param statementTimeoutMs for each statement on a server; default 4 s, which suits requests.
    */
   begin(statementTimeoutMs?: number): Promise<Transaction>;
-  /** Asks the database for its clock, in ms since the epoch. @throws when it does not answer in time. */
-  ping(): Promise<number>;
-  /** How long nothing but `ping` has asked, in ms; only of a database that sleeps meanwhile. */
+  /** Reads a row of what a start would read: @returns the tags of migrations that are missing. @throws when it cannot. */
+  probe(): Promise<readonly string[]>;
+  /** How long nothing but `probe` has asked, in ms; only of a database that sleeps meanwhile. */
   idleMs?(): number;
   readonly sessions: SessionStore;
   close(): Promise<void>;

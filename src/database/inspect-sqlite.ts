@@ -2,6 +2,7 @@ import { constants, Database as SqliteDatabase } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
+import { requireOwnLog } from "./open-file.ts";
 import { migrations } from "./migrations.ts";
 
 /** A SQLite file as it stands, read without leaving anything behind. */
@@ -64,6 +65,7 @@ function journalModeOf(path: string): SqliteInspection["journalMode"] {
 function reading<T>(path: string, read: (db: SqliteDatabase) => T): T {
   // SQLite takes an empty file for a new database; here it is what a full disk or a bad copy leaves.
   if (statSync(path).size === 0) throw new Error(`${path} is empty`);
+  requireOwnLog(path);
   // A reader makes the -wal and -shm files of a database that nobody has open, and leaves them behind as its own user's.
   const isAtRest = ["-wal", "-journal"].every((suffix) => !existsSync(path + suffix));
   const url = `${pathToFileURL(path).href}?${isAtRest ? "immutable=1" : "mode=ro"}`;

@@ -4,6 +4,7 @@ import { createDurably } from "../durable-file.ts";
 import { CommandError } from "../errors.ts";
 import { adoptTables } from "./adopt/adopt.ts";
 import { applyMigrations, type MigrationConnection } from "./apply-migrations.ts";
+import { requireOwnLog } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
 
 /** Longer than taking over a million sessions, which was seen to take 17 s. */
@@ -18,6 +19,7 @@ const header = "SQLite format 3\0";
 export async function migrateSqliteFile(path: string): Promise<readonly string[]> {
   if (existsSync(path)) {
     requireSqliteFile(path);
+    requireOwnLog(path);
     return await migrateFile(path);
   }
   let applied: readonly string[] = [];

@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/neon-serverless";
 import { drizzle as drizzleOver } from "drizzle-orm/pg-proxy";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
 import { openNeonSessions } from "./sessions/neon-sessions.ts";
+import { missingMigrations, probeText } from "./apply-migrations.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
 import {
   beginText,
@@ -64,10 +65,7 @@ export function openNeon(
       return transaction(await beginOn(pool, statementTimeoutMs), statementTimeoutMs);
     },
     idleMs: () => performance.now() - usedAt,
-    async ping() {
-      const text = "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now";
-      return Number((await read(text, [], "execute")).rows[0]?.["now"]);
-    },
+    probe: async () => missingMigrations("pg", (await read(probeText, [], "execute")).rows),
     async close() {
       await lookUps.close();
       await pool.end();

@@ -4,13 +4,24 @@ import type * as neon from "./neon.ts";
 import type * as postgres from "./postgres.ts";
 import type * as sqlite from "./sqlite.ts";
 
-/** Opens the configured database; it must have been migrated. `onPoolError` hears of idle connections that were cut. */
-export function openDatabase(config: DatabaseConfig, onPoolError: (error: Error) => void): Database {
+/** What happens to an open database by itself. */
+export interface DatabaseEvents {
+  /** An idle connection was cut. */
+  readonly onPoolError?: (error: Error) => void;
+  /** The file lost its name, or its log did; nothing is read or written any more. */
+  readonly onFileLost?: (error: Error) => void;
+}
+
+/** Opens the configured database; it must have been migrated. */
+export function openDatabase(
+  config: DatabaseConfig,
+  { onPoolError = () => {}, onFileLost = () => {} }: DatabaseEvents = {},
+): Database {
   // Required where they are used: Neon's driver alone takes 20 ms of a start that does without it.
   switch (config.driver) {
     case "sqlite": {
       const { openSqlite } = require("./sqlite.ts") as typeof sqlite;
-      return openSqlite(config.path);
+      return openSqlite(config.path, onFileLost);
     }
     case "postgres": {
       const { openPostgres } = require("./postgres.ts") as typeof postgres;

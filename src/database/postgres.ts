@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { withDeadline } from "../deadline.ts";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
 import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
+import { missingMigrations, probeText } from "./apply-migrations.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
 import {
   beginText,
@@ -48,10 +49,7 @@ export function openPostgres(url: string, connections: number): Database {
     reads: () => readingDb,
     begin: async (statementTimeoutMs = queryTimeoutMs) =>
       transaction(await beginOn(connect, statementTimeoutMs), statementTimeoutMs),
-    async ping() {
-      const text = "SELECT extract(epoch from clock_timestamp())::float8 * 1000 AS now";
-      return Number((await read(text, [], false))[0]?.["now"]);
-    },
+    probe: async () => missingMigrations("pg", await read(probeText, [], false)),
     async close() {
       await sessions.close();
       await pool.close({ timeout: 1 });

@@ -1,7 +1,9 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { openSqliteSessions } from "./sessions/sqlite-sessions.ts";
-import type { Database, Transaction } from "./database.ts";
+import { missingMigrations, probeText } from "./apply-migrations.ts";
+import type { Database, Row, Transaction } from "./database.ts";
+import { type OpenFile, watchOpenFile } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
 import { storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.sqlite.ts";
@@ -13,7 +15,7 @@ const lockTimeoutMs = 2_000;
  * Opens the embedded SQLite file, which must exist: one connection writes, another only reads.
  * bun:sqlite waits for locks on the event loop's own thread, so that `busy_timeout` is 0 once it is open, and waiting is done here.
  */
-export function openSqlite(path: string): Database {
+export function openSqlite(path: string, onFileLost: (error: Error) => void): Database {
   const writer = new SqliteDatabase(path, { readwrite: true, create: false });
   // Another process that closes the file holds it alone for a moment. Nothing is served yet, so waiting here is no harm.
   writer.run(`PRAGMA busy_timeout = ${lockTimeoutMs}`);
@@ -23,7 +25,15 @@ export function openSqlite(path: string): Database {
   }
   const reader = new SqliteDatabase(path, { readonly: true });
   reader.run(`PRAGMA busy_timeout = ${lockTimeoutMs}`);
-  const sessions = openSqliteSessions(path, reader);
+  const lookUps = openSqliteSessions(path, reader);
+  const file = watchOpenFile(path, (error) => {
+    // What was committed goes from the log, which may have lost its name too, into the file; no other gets it.
+    try {
+      writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    } finally {
+      onFileLost(error);
+    }
+  });
   for (const connection of [writer, reader]) connection.run("PRAGMA busy_timeout = 0");
   const readingDb = drizzle(reader, { schema });
   const writingDb = drizzle(writer, { schema });
@@ -33,9 +43,16 @@ export function openSqlite(path: string): Database {
     driver: "sqlite",
     provider: "sqlite",
     schema,
-    sessions,
+    sessions: {
+      find(token) {
+        if (file.isLost()) requireOwn(file);
+        return lookUps.find(token);
+      },
+      close: () => lookUps.close(),
+    },
     reads: () => readingDb,
     async begin(): Promise<Transaction> {
+      requireOwn(file);
       const deadline = performance.now() + lockTimeoutMs;
       const release = await acquire(lockTimeoutMs);
       try {
@@ -50,19 +67,32 @@ export function openSqlite(path: string): Database {
       }
       return transaction(writer, writingDb, release);
     },
-    async ping() {
-      // From a table, or nothing of the file would be read.
-      const text = "SELECT (julianday('now') - 2440587.5) * 86400000 AS now FROM latchkey_migration LIMIT 1";
-      const row = reader.query<{ now: number }, []>(text).get();
-      if (row === null) throw new Error("no migration is applied");
-      return row.now;
+    async probe() {
+      file.requireWhole();
+      // On a connection of its own: what the others have read before may not be there any more.
+      const fresh = new SqliteDatabase(path, { readonly: true });
+      try {
+        return missingMigrations("sqlite", fresh.query<Row, []>(probeText).all());
+      } finally {
+        fresh.close();
+      }
     },
     async close() {
       // The sessions' guard, which closes last, must outlive every connection.
+      file.close();
       writer.close();
-      await sessions.close();
+      await lookUps.close();
     },
   };
+}
+
+/** @throws AppError 503. */
+function requireOwn(file: OpenFile): void {
+  try {
+    file.requireOwn();
+  } catch (cause) {
+    throw storeUnavailable(cause);
+  }
 }
 
 function transaction(writer: SqliteDatabase, db: object, release: () => void): Transaction {

@@ -67,7 +67,7 @@ function journalCheck(path: string, mode: "wal" | "rollback"): Check {
 
 async function serverChecks(config: Config, now: () => number): Promise<readonly Check[]> {
   const { driver } = config.database;
-  const database = openDatabase(config.database, () => {});
+  const database = openDatabase(config.database);
   const inspect = async (): Promise<readonly Check[]> => {
     const { version, readOnly, connectMs, roundTripMs, clockSkewMs } = await inspectServer(database, now);
     const detail = `PostgreSQL ${version} by ${driver}, connected in ${Math.ceil(connectMs)} ms, ${roundTripMs.toFixed(1)} ms a round trip`;

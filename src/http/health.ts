@@ -8,11 +8,12 @@ const probeTimeoutMs = 1_800;
 
 export interface HealthDeps {
   readonly version: string;
-  readonly ping: () => Promise<number>;
+  /** Reads what a start would: the tags of migrations that are missing. */
+  readonly probe: () => Promise<readonly string[]>;
   /** How long no request has asked the database, in ms; only of one that sleeps meanwhile. */
   readonly idleMs?: (() => number) | undefined;
-  /** Migrations not applied; empty once the server runs. */
-  readonly pendingMigrations: () => readonly string[];
+  /** Hears why the database is not ready, once until it is again. */
+  readonly onFailure: (error: unknown) => void;
   readonly now: () => number;
 }
 
@@ -23,16 +24,28 @@ interface DatabaseCheck {
   readonly idle?: true;
 }
 
+interface Found {
+  readonly database: DatabaseCheck;
+  /** Missing migrations. */
+  readonly pending: number;
+}
+
 /** Builds the readiness route: 200 or 503 within 2 s. */
 export function createHealth(deps: HealthDeps): () => Promise<Response> {
-  let last: { readonly at: number; readonly check: Promise<DatabaseCheck> } | undefined;
-  const probe = async (): Promise<DatabaseCheck> => {
+  let last: { readonly at: number; readonly check: Promise<Found> } | undefined;
+  let isFailing = false;
+  const probe = async (): Promise<Found> => {
     const started = deps.now();
     try {
-      await withDeadline(deps.ping(), probeTimeoutMs, () => new Error("the database did not answer in time"));
-      return { status: "ok", latencyMs: Math.max(0, deps.now() - started) };
-    } catch {
-      return { status: "unavailable" };
+      const late = () => new Error("the database did not answer in time");
+      const pending = await withDeadline(deps.probe(), probeTimeoutMs, late);
+      isFailing = false;
+      const latencyMs = Math.max(0, deps.now() - started);
+      return { database: { status: "ok", latencyMs }, pending: pending.length };
+    } catch (error) {
+      if (!isFailing) deps.onFailure(error);
+      isFailing = true;
+      return { database: { status: "unavailable" }, pending: 0 };
     }
   };
   return async () => {
@@ -41,18 +54,18 @@ export function createHealth(deps: HealthDeps): () => Promise<Response> {
     if (last === undefined || (!isIdle && (now - last.at > reuseMs || now < last.at)))
       last = { at: now, check: probe() };
     const found = await last.check;
-    const database = isIdle ? { ...found, idle: true as const } : found;
+    const { pending } = found;
+    const database = isIdle ? { ...found.database, idle: true as const } : found.database;
+    const ready = database.status === "ok" && pending === 0;
     // Only good news may be old: a database that is back should count at once.
-    if (database.status !== "ok") last = undefined;
-    const pending = deps.pendingMigrations();
-    const ready = database.status === "ok" && pending.length === 0;
+    if (!ready) last = undefined;
     return Response.json(
       {
         status: ready ? "ok" : "unavailable",
         version: deps.version,
         checks: {
           database,
-          migrations: { status: pending.length === 0 ? "ok" : "pending", pending: pending.length },
+          migrations: { status: pending === 0 ? "ok" : "pending", pending },
         },
       },
       {

@@ -84,7 +84,6 @@ describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
             proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null,
           }
         : { driver: "postgres", url: outside.url, connections: 16 },
-      () => {},
     );
     const sleep = async (statementTimeoutMs?: number) => {
       const transaction = await database.begin(statementTimeoutMs);

@@ -13,7 +13,6 @@ async function explanation(driver: Driver, url: string, proxy: string | null): P
   const connections = 2;
   const database = openDatabase(
     driver === "neon" ? { driver, url, connections, proxy } : { driver, url, connections },
-    () => {},
   );
   try {
     await inspectServer(database, Date.now);

@@ -14,7 +14,7 @@ let outside: SqliteDatabase;
 beforeEach(async () => {
   path = join(temporaryDirectory("sqlite"), "latchkey.db");
   await migrateSqliteFile(path);
-  database = openSqlite(path);
+  database = openSqlite(path, () => {});
   outside = new SqliteDatabase(path, { readwrite: true });
 });
 afterEach(async () => {
@@ -54,7 +54,7 @@ describe("openSqlite", () => {
   });
 
   test("refuses to make a file that is not there", () => {
-    expect(() => openSqlite(`${path}.gone`)).toThrow();
+    expect(() => openSqlite(`${path}.gone`, () => {})).toThrow();
   });
 
   test("reads on a connection that cannot write", async () => {
@@ -163,17 +163,20 @@ describe("openSqlite", () => {
 
   test("reads while another process holds the lock", async () => {
     outside.run("BEGIN EXCLUSIVE");
-    expect(await database.ping()).toBeGreaterThan(0);
+    expect(await database.probe()).toEqual([]);
     expect(database.sessions.find("none")).toBeNull();
     outside.run("ROLLBACK");
   });
 
-  test("asks the database for its clock, and reads the file for it", async () => {
-    expect(Math.abs((await database.ping()) - Date.now())).toBeLessThan(5_000);
-    outside.run("ALTER TABLE latchkey_migration RENAME TO elsewhere");
-    expect(await failure(database.ping())).toBeInstanceOf(Error);
-    outside.run("ALTER TABLE elsewhere RENAME TO latchkey_migration");
-    expect(await database.ping()).toBeGreaterThan(0);
+  test("probes what a start would read: the tables, and the migrations", async () => {
+    expect(await database.probe()).toEqual([]);
+    for (const table of ["latchkey_migration", "session", "user"]) {
+      outside.run(`ALTER TABLE ${table} RENAME TO elsewhere`);
+      expect(await failure(database.probe())).toBeInstanceOf(Error);
+      outside.run(`ALTER TABLE elsewhere RENAME TO ${table}`);
+    }
+    outside.run("DELETE FROM latchkey_migration WHERE tag = '0003_foreign_hash'");
+    expect(await database.probe()).toEqual(["0003_foreign_hash"]);
   });
 
   test("ends a transaction once: a second end takes nobody's turn and nobody's writes", async () => {
@@ -193,7 +196,7 @@ describe("openSqlite", () => {
   });
 
   test("gives the next one its turn even when it cannot roll back", async () => {
-    const own = openSqlite(path);
+    const own = openSqlite(path, () => {});
     const transaction = await own.begin();
     const next = failure(own.begin());
     // Closes the connection under the transaction, as nothing but a fault does.

@@ -31,7 +31,6 @@ describe.each(dialects)("sweepBatch on %s", (dialect) => {
               proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null,
             }
           : { driver: "postgres", url: outside.url, connections: 16 },
-      () => {},
     );
     if (dialect !== "sqlite") await migrateServer(database);
     const now = Date.now();

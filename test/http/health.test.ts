@@ -8,16 +8,18 @@ function open() {
     pings: 0,
     idleMs: 0,
     ping: () => Promise.resolve(1),
+    failures: [] as unknown[],
     pending: [] as string[],
   };
   const health = createHealth({
     version: "1.2.3",
-    ping: () => {
+    async probe() {
       state.pings += 1;
-      return state.ping();
+      await state.ping();
+      return state.pending;
     },
+    onFailure: (error) => void state.failures.push(error),
     idleMs: () => state.idleMs,
-    pendingMigrations: () => state.pending,
     now: () => state.now,
   });
   const ask = async () => {
@@ -115,6 +117,8 @@ describe("createHealth", () => {
     expect(body).toMatchObject({ status: "unavailable", checks: { database: { status: "unavailable" } } });
     expect(JSON.stringify(body)).not.toMatch(/ECONN|10\.0/);
     expect([await status(), state.pings]).toEqual([503, 2]);
+    // Said once, until it is well again.
+    expect(state.failures).toHaveLength(1);
     state.ping = () => Promise.resolve(1);
     expect([await status(), state.pings]).toEqual([200, 3]);
   });

@@ -12,13 +12,12 @@ export async function openMigrated({ dialect, url, env }: TestDatabase): Promise
     const path = url.slice("file:".length);
     mkdirSync(dirname(path), { recursive: true });
     await migrateSqliteFile(path);
-    return openDatabase({ driver: "sqlite", path }, () => {});
+    return openDatabase({ driver: "sqlite", path });
   }
   const database = openDatabase(
     dialect === "postgres"
       ? { driver: "postgres", url, connections: 16 }
       : { driver: "neon", url, connections: 16, proxy: env["LATCHKEY_NEON_PROXY"] ?? null },
-    () => {},
   );
   await migrateServer(database);
   return database;

@@ -204,7 +204,7 @@ export async function openEmpty(dialect: Dialect): Promise<LegacyDatabase> {
             connections: 16,
             proxy: database.env["LATCHKEY_NEON_PROXY"] ?? null,
           };
-  const open = () => openDatabase(config, () => {});
+  const open = () => openDatabase(config);
   const migrate = () => (dialect === "sqlite" ? migrateSqliteFile(path) : migrateOpened(open()));
   return {
     ...database,

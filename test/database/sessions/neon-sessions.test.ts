@@ -27,7 +27,7 @@ let sessions: SessionStore;
 beforeAll(async () => {
   database = await openTestDatabase("neon");
   const proxy = database.env["LATCHKEY_NEON_PROXY"] ?? "";
-  const migrating = openDatabase({ driver: "neon", url: database.url, connections: 16, proxy }, () => {});
+  const migrating = openDatabase({ driver: "neon", url: database.url, connections: 16, proxy });
   await migrateServer(migrating);
   await migrating.close();
   await database.query(`INSERT INTO "user" (id, name, email) VALUES ('u', 'Ü', 'u@example.com')`);

@@ -1,0 +1,124 @@
+import { closeSync, existsSync, linkSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { CommandError } from "../errors.ts";
+
+/** How often the path is looked at while nobody writes. */
+const checkEveryMs = 1_000;
+const headerMagic = "SQLite format 3\0";
+const compareBytes = 1024 * 1024;
+
+/** A SQLite file that is open, and the name under which others find it. */
+export interface OpenFile {
+  /** @throws when the name, or that of its log, stands for another file than the one that is open: since then for good. */
+  requireOwn(): void;
+  /** Whether `requireOwn` has thrown. */
+  isLost(): boolean;
+  /** @throws also when what stands on the disk is not a whole database. */
+  requireWhole(): void;
+  close(): void;
+}
+
+/**
+ * Watches the name of an open file: what is written to a file that lost its name is gone at the next start.
+ * @param onLost hears of it, once.
+ */
+export function watchOpenFile(path: string, onLost: (error: Error) => void): OpenFile {
+  keepName(path);
+  const names = [path, `${path}-wal`];
+  const opened = names.map(identityOf);
+  let lost: Error | undefined;
+  const requireOwn = (): void => {
+    if (lost !== undefined) throw lost;
+    const at = names.findIndex((name, index) => opened[index] !== null && identityOf(name) !== opened[index]);
+    if (at === -1) return;
+    const name = names[at] ?? path;
+    const what = identityOf(name) === null ? "is gone" : "is another file than the one that is open";
+    lost = new Error(`${name} ${what}: restart latchkey`);
+    onLost(lost);
+    throw lost;
+  };
+  const timer = setInterval(() => {
+    try {
+      requireOwn();
+    } catch {
+      // Whoever asks next hears of it, and so has `onLost`.
+    }
+  }, checkEveryMs);
+  timer.unref();
+  return {
+    requireOwn,
+    isLost: () => lost !== undefined,
+    requireWhole() {
+      requireOwn();
+      const problem = damageOf(path);
+      if (problem !== null) throw new Error(`${path} ${problem}`);
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+/** The name that an open file keeps when its own is given to another one. */
+function otherName(path: string): string {
+  return `${path}-open`;
+}
+
+/** Gives the file its second name, where the file system can. */
+function keepName(path: string): void {
+  const other = otherName(path);
+  if (identityOf(other) === identityOf(path)) return;
+  try {
+    rmSync(other, { force: true });
+    linkSync(path, other);
+  } catch {
+    // Without hard links a log that belongs to another file cannot be told at the next start.
+  }
+}
+
+/**
+ * Requires that a log which stands beside a database belongs to it: one that was written for another file would be
+ * played into this one and destroy it.
+ * @throws CommandError.
+ */
+export function requireOwnLog(path: string): void {
+  const [log, other] = [`${path}-wal`, otherName(path)];
+  if (!existsSync(log) || statSync(log).size === 0 || !existsSync(other)) return;
+  if (identityOf(other) === identityOf(path) || areEqual(other, path)) return;
+  throw new CommandError(
+    `${path} was replaced while latchkey had it open: ${log} belongs to the file that stood there before, which is kept as ${other}`,
+    `to go on with the new one: rm ${log} ${path}-shm; to go back to the one before: mv ${other} ${path}`,
+  );
+}
+
+function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
+}
+
+/** What a file's first bytes say that it is not: https://sqlite.org/fileformat.html §1.3. */
+function damageOf(path: string): string | null {
+  const header = Buffer.alloc(100);
+  const descriptor = openSync(path, "r");
+  try {
+    if (readSync(descriptor, header, 0, header.length, 0) < header.length) return "is empty or cut short";
+  } finally {
+    closeSync(descriptor);
+  }
+  if (header.toString("latin1", 0, headerMagic.length) !== headerMagic) return "is not a SQLite database";
+  const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
+  return statSync(path).size < pageSize * header.readUInt32BE(28) ? "is cut short" : null;
+}
+
+/** Whether two files hold the same bytes: a copy of a data directory has files of its own. */
+function areEqual(one: string, other: string): boolean {
+  if (statSync(one).size !== statSync(other).size) return false;
+  const descriptors = [openSync(one, "r"), openSync(other, "r")];
+  const [left, right] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)];
+  try {
+    for (;;) {
+      const [read = 0] = descriptors.map((descriptor, at) => readSync(descriptor, at === 0 ? left : right));
+      if (!left.subarray(0, read).equals(right.subarray(0, read))) return false;
+      if (read === 0) return true;
+    }
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
+}
