@@ -1,7 +1,7 @@
 import { type AuthRouteName, type Route, routes } from "../routes.ts";
 import type { SessionReading } from "../session/get-session.ts";
 import { type Auth, clientAddressHeader } from "./better-auth.ts";
-import { storeUnavailable } from "../database/store-error.ts";
+import { storeFailure, storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
 import { createHashLine, type HashLineLimits, tooBusy } from "./hash-line.ts";
 import type { Passwords } from "./password.ts";
@@ -116,10 +116,6 @@ async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Respo
     if (unit.failure !== undefined) throw storeFailure(unit.failure);
     throw new AppError("INTERNAL_SERVER_ERROR", "Something went wrong.", { cause: error });
   }
-}
-
-function storeFailure(failure: unknown): AppError {
-  return failure instanceof AppError ? failure : storeUnavailable(failure);
 }
 
 async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Body | undefined> {

@@ -12,7 +12,7 @@ import {
   type LateStatements,
   queryTimeoutMs,
 } from "./server-statements.ts";
-import { repeatLost, storeUnavailable } from "./store-error.ts";
+import { repeatLost, storeFailure, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
 /** Of `connections`, so many look sessions up, so that no other query can starve them; each takes one batch at a time. */
@@ -169,7 +169,7 @@ function transaction(client: PoolClient, timeoutMs: number): Transaction {
         await client.query("COMMIT");
       } catch (cause) {
         client.release(true);
-        throw storeUnavailable(cause);
+        throw storeFailure(cause);
       }
       giveBack();
     },

@@ -13,7 +13,7 @@ import {
   type LateStatements,
   queryTimeoutMs,
 } from "./server-statements.ts";
-import { repeatLost, storeUnavailable } from "./store-error.ts";
+import { repeatLost, storeFailure, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
 /** Runs one statement; its rows as objects, or as arrays of their columns in order. */
@@ -168,7 +168,7 @@ function transaction(connection: Connection, timeoutMs: number): Transaction {
         await run("COMMIT", [], false);
       } catch (cause) {
         discard(connection);
-        throw storeUnavailable(cause);
+        throw storeFailure(cause);
       }
       giveBack(connection);
     },

@@ -5,7 +5,7 @@ import { missingMigrations, probeText } from "./apply-migrations.ts";
 import type { Database, Row, Transaction } from "./database.ts";
 import { type OpenFile, watchOpenFile } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
-import { storeUnavailable } from "./store-error.ts";
+import { storeFailure, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.sqlite.ts";
 
 /** How long a write waits for the file's lock, another writer's or another process's, before 503. */
@@ -122,7 +122,7 @@ function transaction(writer: SqliteDatabase, db: object, release: () => void): T
         // A reader that checkpoints can make COMMIT itself report busy; the transaction is then still open.
         await retryWhileBusy(() => writer.run("COMMIT"), performance.now() + lockTimeoutMs);
       } catch (cause) {
-        throw storeUnavailable(cause);
+        throw storeFailure(cause);
       } finally {
         end();
       }

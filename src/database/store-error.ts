@@ -8,6 +8,34 @@ export function storeUnavailable(cause: unknown): AppError {
   });
 }
 
+/**
+ * What a statement that failed would meet again, however often it is tried: SQLSTATE classes and codes
+ * (https://www.postgresql.org/docs/current/errcodes-appendix.html), and SQLite's (https://sqlite.org/rescode.html).
+ * Everything else may pass: a lost connection, a lock, a full disk, a server that starts or only reads.
+ */
+const lasting: readonly (readonly [codes: RegExp, what: string])[] = [
+  [/^(?:22|23|44)/, "a value or a row that a type, a constraint or a check refuses"],
+  [/^(?:P0|38|39)/, "a trigger or a function that raises"],
+  // A pooler that mixes up prepared statements is none of it.
+  [/^42(?!P05)/, "a table, a column or a right that is missing"],
+  [/^(?:0A|21|2F|54)/, "a statement that this server does not carry out"],
+  [/^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG|RANGE)/, "a row that a constraint, a trigger or a type refuses"],
+  [/^SQLITE_ERROR$/, "a table or a column that is missing"],
+];
+
+/** Whether the database refuses something for good: to try again would be in vain. */
+export function isRefusal(error: unknown): boolean {
+  const code = errorCode(error) ?? "";
+  return lasting.some(([codes]) => codes.test(code));
+}
+
+/** The answer to a failure of the store: 503 where it may pass, 500 where it will not. The cause goes to the log only. */
+export function storeFailure(cause: unknown): AppError {
+  if (cause instanceof AppError) return cause;
+  if (!isRefusal(cause)) return storeUnavailable(cause);
+  return new AppError("INTERNAL_SERVER_ERROR", "Something went wrong.", { cause });
+}
+
 const uniqueViolationCodes = new Set(["23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"]);
 
 /** The innermost code of a driver's error: SQLSTATE on PostgreSQL and Neon, `SQLITE_*` on SQLite. */

@@ -7,7 +7,7 @@ import { freshPlace, runCommand } from "./run-command.ts";
 describe("latchkey config", () => {
   test("prints each value and its source, and makes nothing", async () => {
     const { cwd, dataDir } = freshPlace();
-    writeFileSync(join(cwd, "key"), `${STRONG_SECRET}\n`);
+    writeFileSync(join(cwd, "key"), `${STRONG_SECRET}\n`, { mode: 0o600 });
     const env = {
       PORT: "4000",
       BETTER_AUTH_SECRET_FILE: "key",

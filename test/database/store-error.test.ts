@@ -1,6 +1,12 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { errorCode, isUniqueViolation, storeUnavailable } from "../../src/database/store-error.ts";
+import {
+  errorCode,
+  isRefusal,
+  isUniqueViolation,
+  storeFailure,
+  storeUnavailable,
+} from "../../src/database/store-error.ts";
 
 const failing = (sql: string) => {
   const db = new Database(":memory:");
@@ -73,5 +79,65 @@ describe("storeUnavailable", () => {
       cause,
     });
     expect(error.message).not.toMatch(/10\.0\.0\.7|ECONN/);
+  });
+});
+
+describe("C15: isRefusal", () => {
+  test.each([
+    "22001",
+    "22P02",
+    "23502",
+    "23503",
+    "23514",
+    "44000",
+    "P0001",
+    "42703",
+    "42P01",
+    "42501",
+    "0A000",
+  ])("SQLSTATE %s would come again", (errno) => {
+    const error = wrapped(Object.assign(new Error("x"), { errno }), 1);
+    expect(isRefusal(error)).toBe(true);
+    expect(storeFailure(error)).toMatchObject({ status: 500, code: "INTERNAL_SERVER_ERROR", headers: {} });
+  });
+
+  test.each([
+    "08006",
+    "25006",
+    "26000",
+    "28P01",
+    "40001",
+    "40P01",
+    "42P05",
+    "53100",
+    "53300",
+    "55P03",
+    "57014",
+    "57P01",
+    "58030",
+    "XX000",
+    "ERR_POSTGRES_CONNECTION_CLOSED",
+    "SQLITE_BUSY",
+    "SQLITE_FULL",
+    "SQLITE_IOERR_WRITE",
+    "SQLITE_CORRUPT",
+    "SQLITE_READONLY",
+    "SQLITE_CANTOPEN",
+  ])("%s may pass", (code) => {
+    const error = Object.assign(new Error("x"), { code });
+    expect(isRefusal(error)).toBe(false);
+    expect(storeFailure(error)).toMatchObject({ status: 503, code: "STORE_UNAVAILABLE" });
+  });
+
+  test.each([
+    ["a check", "CREATE TABLE c (x CHECK (x > 0)); INSERT INTO c VALUES (-1)"],
+    ["a missing value", "INSERT INTO t (id, n) VALUES ('3', NULL)"],
+    ["a missing column", "INSERT INTO t (id, y) VALUES ('3', 'y')"],
+    [
+      "a trigger",
+      "CREATE TRIGGER f BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'no'); END; INSERT INTO t (id) VALUES ('4')",
+    ],
+  ])("%s of SQLite would come again", (_what, sql) => {
+    expect(isRefusal(failing(sql))).toBe(true);
   });
 });

@@ -7,6 +7,8 @@ import { startPostgres } from "../support/postgres.ts";
 
 const password = "correct horse battery";
 const requestOrigin = "http://localhost:3000";
+/** What the database refuses for good: nobody is told to try again. */
+const refused = { status: 500, code: "INTERNAL_SERVER_ERROR" };
 const unavailable = { status: 503, code: "STORE_UNAVAILABLE" };
 
 setDefaultTimeout(60_000);
@@ -95,18 +97,34 @@ describe.each(dialects)("an aborted write on %s", (dialect) => {
     const before = await counts();
     const allow = await forbid("INSERT", table);
     const { error, email, client } = await it.signUp();
-    expect(error).toMatchObject(unavailable);
+    expect(error).toMatchObject(refused);
     expect([await counts(), client.jar.header()]).toEqual([before, ""]);
     await allow();
     expect((await it.signUp(email)).error).toBeNull();
     expect(await counts()).toBe(before + 3);
   });
 
+  test("C15: is told with its cause, and what is missing is refused alike", async () => {
+    const before = it.server.logs().length;
+    const { email } = await it.signUp();
+    await it.database.query("ALTER TABLE session RENAME COLUMN user_agent TO elsewhere");
+    const client = it.visitor();
+    expect((await client.auth.signIn.email({ email, password })).error).toMatchObject(refused);
+    await it.database.query("ALTER TABLE session RENAME COLUMN elsewhere TO user_agent");
+    const [line] = it.server
+      .logs()
+      .slice(before)
+      .filter(({ level }) => level === "error");
+    expect(line?.["code"]).toBe("INTERNAL_SERVER_ERROR");
+    expect(JSON.stringify(line?.["cause"])).toMatch(/user_agent|42703|SQLITE_ERROR/);
+    expect((await client.auth.signIn.email({ email, password })).error).toBeNull();
+  });
+
   test("of a sign-in's session is no sign-in", async () => {
     const { email } = await it.signUp();
     const allow = await forbid("INSERT", "session");
     const client = it.visitor();
-    expect((await client.auth.signIn.email({ email, password })).error).toMatchObject(unavailable);
+    expect((await client.auth.signIn.email({ email, password })).error).toMatchObject(refused);
     expect(client.jar.header()).toBe("");
     await allow();
     expect((await client.auth.signIn.email({ email, password })).error).toBeNull();
@@ -115,7 +133,7 @@ describe.each(dialects)("an aborted write on %s", (dialect) => {
   test("of a sign-out is no sign-out", async () => {
     const { client } = await it.signUp();
     const allow = await forbid("DELETE", "session");
-    expect((await client.auth.signOut()).error).toMatchObject(unavailable);
+    expect((await client.auth.signOut()).error).toMatchObject(refused);
     expect((await client.fetch("/api/auth/verify")).status).toBe(200);
     await allow();
     expect((await client.auth.signOut()).data).toMatchObject({ success: true });
@@ -125,7 +143,7 @@ describe.each(dialects)("an aborted write on %s", (dialect) => {
     const { client, email } = await it.signUp();
     const allow = await forbid("DELETE", "session");
     const change = { currentPassword: password, newPassword: "another good one", revokeOtherSessions: true };
-    expect((await client.auth.changePassword(change)).error).toMatchObject(unavailable);
+    expect((await client.auth.changePassword(change)).error).toMatchObject(refused);
     await allow();
     expect((await it.visitor().auth.signIn.email({ email, password })).error).toBeNull();
   });
