@@ -177,10 +177,17 @@ function rebuild(
   ]) {
     headers.delete(name);
   }
+  // Node's own fetch sends a mode alone; BetterAuth takes that for a browser that hides its origin.
+  if (headers.get("origin") === null && !headers.has("sec-fetch-site")) {
+    headers.delete("sec-fetch-mode");
+    headers.delete("sec-fetch-dest");
+  }
   headers.set(clientAddressHeader, request.clientAddress);
   const cookie = headers.get("cookie");
   if (cookie !== null) {
-    const current = withCurrentSignature(deps, cookie);
+    // A sign-out looks at every one of them.
+    const sound = request.name === "signOut" ? cookie : withoutForged(deps, cookie);
+    const current = withCurrentSignature(deps, sound);
     headers.set("cookie", presented === null ? current : withRemembering(deps, current, presented));
   }
   const { path, methods } = routes[request.name];
@@ -188,6 +195,20 @@ function rebuild(
   if (methods === "GET") return new Request(url, { headers });
   headers.set("content-type", "application/json");
   return new Request(url, { method: "POST", headers, body: JSON.stringify(body ?? {}) });
+}
+
+/** BetterAuth reads a signature less strictly: it is shown no session cookie that verify would not take. */
+function withoutForged({ secrets, cookieName }: HandlerDeps, cookie: string): string {
+  const value = readCookie(cookie, cookieName);
+  if (value === undefined || verifySignedToken(value, secrets) !== null) return cookie;
+  return withoutCookie(cookie, cookieName);
+}
+
+function withoutCookie(header: string, name: string): string {
+  return header
+    .split(";")
+    .filter((pair) => pair.slice(0, Math.max(0, pair.indexOf("="))).trim() !== name)
+    .join(";");
 }
 
 /** BetterAuth verifies with the newest secret alone: a session signed with an older one is signed anew on its way in. */
@@ -208,10 +229,9 @@ function withRemembering(
   { isForOneDay }: PresentedSession,
 ): string {
   const name = cookieName.replace("session_token", "dont_remember");
-  const others = cookie.split(";").filter((pair) => pair.slice(0, pair.indexOf("=")).trim() !== name);
+  const others = withoutCookie(cookie, name);
   const [current] = secrets;
-  const shown = isForOneDay && current !== undefined ? [` ${name}=${signToken("true", current)}`] : [];
-  return [...others, ...shown].join(";").trim();
+  return isForOneDay && current !== undefined ? `${others}; ${name}=${signToken("true", current)}` : others;
 }
 
 /** Replaces an outdated hash, unless the password was changed in the meantime. Its failure costs nobody a sign-in. */

@@ -42,6 +42,7 @@ export function checkInput(route: AuthRouteName, body: Body, rules: InputRules):
       booleans.get(checked["revokeOtherSessions"]) ?? checked["revokeOtherSessions"];
   }
   if (typeof checked["email"] === "string") checked["email"] = canonicalEmail(checked["email"]);
+  if (typeof checked["callbackURL"] === "string") checked["callbackURL"] = headerSafe(checked["callbackURL"]);
   if ("name" in checked) requireName(checked["name"]);
   if ("image" in checked) requireImage(checked["image"]);
   if (route === "signUp") requirePassword(checked["password"], rules);
@@ -97,8 +98,16 @@ function requireWellFormed(name: string, value: unknown): void {
   }
 }
 
+/** An address as a `Location` can carry it: BetterAuth copies it there. @throws AppError 400. */
+function headerSafe(address: string): string {
+  if (/\p{Cc}/u.test(address))
+    throw invalid("VALIDATION_ERROR", "[body.callbackURL] Invalid input: a line break");
+  return address.replace(/[^\x21-\x7e]+/gu, encodeURIComponent);
+}
+
 function requireName(name: unknown): void {
   if (typeof name !== "string") return;
+  if (name.trim() === "") throw invalid("VALIDATION_ERROR", "[body.name] Too short: a name is expected");
   if (codePoints(name) > nameMaxLength)
     throw invalid("VALIDATION_ERROR", `[body.name] Too long: at most ${nameMaxLength} characters`);
 }
@@ -114,7 +123,8 @@ function requireImage(image: unknown): void {
 
 function requirePassword(password: unknown, rules: InputRules): void {
   if (typeof password !== "string") return;
-  const length = codePoints(password);
+  // As it is hashed.
+  const length = codePoints(password.normalize("NFKC"));
   if (length < rules.passwordMinLength) throw invalid("PASSWORD_TOO_SHORT", "Password too short");
   if (length > passwordMaxLength) throw invalid("PASSWORD_TOO_LONG", "Password too long");
 }

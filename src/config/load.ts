@@ -6,7 +6,7 @@ import { readSessionLifetimes } from "./duration.ts";
 import { isSet, readDataDir } from "./file-path.ts";
 import { readListen } from "./listen.ts";
 import { isSecure } from "./origin.ts";
-import { refuseUnknownNames } from "./unknown-names.ts";
+import { refuseUnknownNames, warnOfRuntimeNames } from "./unknown-names.ts";
 import type { SettingName } from "./settings.ts";
 import { readTrustedProxies } from "./trusted-proxies.ts";
 import { defaultBaseUrl, readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
@@ -22,6 +22,7 @@ import type { Config, ConfigDeps, Environment, LoadedConfig } from "./config.ts"
 export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const reader = createConfigReader(env, deps);
   refuseUnknownNames(reader, env);
+  warnOfRuntimeNames(reader, env);
   const listen = readListen(reader);
   const dataDir = readDataDir(reader, deps);
   const { database, isServer } = readDatabase(reader, dataDir, deps);

@@ -20,6 +20,17 @@ export function refuseUnknownNames(reader: ConfigReader, env: Environment): void
   }
 }
 
+/** What Bun itself reads before any line of latchkey runs, and that can make other code run in its place. */
+const runtimeNames = ["BUN_OPTIONS", "BUN_BE_BUN", "BUN_INSPECT", "BUN_INSPECT_PRELOAD", "NODE_OPTIONS"];
+
+/** Warns of names that latchkey cannot keep Bun from reading. */
+export function warnOfRuntimeNames(reader: ConfigReader, env: Environment): void {
+  for (const name of runtimeNames) {
+    if ((env[name] ?? "") === "") continue;
+    reader.warn(`${name} is set: the runtime obeys it, and may run other code in this process; unset it`);
+  }
+}
+
 function remedyFor(name: string): string {
   const bare = name.replace(/_FILE$/, "");
   if (knownNames.includes(bare)) return `write ${bare}, which is no secret and has no _FILE form`;

@@ -14,7 +14,11 @@ export async function readBody(request: Request): Promise<Body> {
   const bytes = await withDeadline(
     readBytes(request),
     bodyTimeoutMs,
-    () => new AppError("REQUEST_TIMEOUT", "The request's body did not arrive in time."),
+    () =>
+      new AppError("REQUEST_TIMEOUT", "The request's body did not arrive in time.", {
+        // Or the rest of it would keep the connection for as long as an idle one.
+        headers: { Connection: "close" },
+      }),
   );
   if (bytes.byteLength === 0) return {};
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
@@ -29,10 +33,16 @@ async function readBytes(request: Request): Promise<Uint8Array> {
   if (Number(request.headers.get("content-length") ?? 0) > bodyMaxBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > bodyMaxBytes) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.byteLength;
+      if (size > bodyMaxBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    // The caller hung up, and hears of nothing.
+    throw new AppError("INVALID_BODY", "The body did not arrive whole.", { cause });
   }
   return Buffer.concat(chunks);
 }

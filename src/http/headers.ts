@@ -6,6 +6,6 @@ export function securityHeaders(secure: boolean): Readonly<Record<string, string
     "Referrer-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
-    ...(secure ? { "Strict-Transport-Security": "max-age=31536000; includeSubDomains" } : {}),
+    ...(secure ? { "Strict-Transport-Security": "max-age=31536000" } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import { nameMaxLength } from "../auth/input.ts";
 import { AppError } from "../errors.ts";
 import type { SessionRow } from "../database/sessions/store.ts";
 import { type Refusal, sessionEnd, type Verification, type Verify } from "../session/verifier.ts";
@@ -95,7 +96,7 @@ function setIdentity(headers: Headers, { id, user }: SessionRow): void {
   headers.set("X-Auth-Session-Id", headerText(id));
   headers.set("X-Auth-Email", headerText(user.email));
   headers.set("X-Auth-Email-Verified", String(user.emailVerified));
-  headers.set("X-Auth-Name", headerText(user.name));
+  headers.set("X-Auth-Name", headerText(firstCharacters(user.name)));
 }
 
 function renderRefusals(fixedHeaders: Readonly<Record<string, string>>): Readonly<Record<Refusal, Rendered>> {
@@ -133,6 +134,13 @@ function answerHeaders(fixed: Readonly<Record<string, string>>): Record<string, 
     "Cache-Control": "no-store",
     Vary: verifyVary,
   };
+}
+
+/** A name that was taken over may be of any length; proxies have 4 KB for all headers. The body has it whole. */
+function firstCharacters(name: string): string {
+  return name.length <= nameMaxLength
+    ? name
+    : [...name.slice(0, 2 * nameMaxLength)].slice(0, nameMaxLength).join("");
 }
 
 const unsafeInHeader = /[^\x21-\x24\x26-\x7e]/gu;

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { createBoundedMap } from "../bounded-map.ts";
 
-/** A signature in base64: 32 bytes in 44 characters. The last one may vary, as `atob` upstream allows. */
-const signaturePattern = /^[A-Za-z0-9+/]{43}=$/;
+/** A signature in base64: 32 bytes in 44 characters, the last letter with no bits beyond them. */
+const signaturePattern = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 
 /** The session cookie's name: BetterAuth's, with the browser-enforced prefix when the public URL is https. */
 export function sessionCookieName(secure: boolean): string {

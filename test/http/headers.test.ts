@@ -12,7 +12,7 @@ describe("securityHeaders", () => {
     expect(securityHeaders(false)).toEqual(common);
     expect(securityHeaders(true)).toEqual({
       ...common,
-      "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+      "Strict-Transport-Security": "max-age=31536000",
     });
   });
 });
