@@ -1,8 +1,8 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { createDurably } from "../durable-file.ts";
 import { CommandError } from "../errors.ts";
-import { adoptTables } from "./adopt/adopt.ts";
+import { adoptTables, presentTables } from "./adopt/adopt.ts";
 import { applyMigrations, type MigrationConnection } from "./apply-migrations.ts";
 import { requireOwnLog } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
@@ -50,9 +50,17 @@ async function migrateFile(path: string): Promise<readonly string[]> {
     await retry(() => db.run("PRAGMA synchronous = FULL"));
     // Adoption may rebuild a table, and dropping the old one would delete what refers to it.
     db.run("PRAGMA foreign_keys = OFF");
-    await retry(() => db.run("BEGIN IMMEDIATE"));
-    const applied = await applyMigrations(connectionOf(db), adoptTables);
-    await retry(() => db.run("COMMIT"));
+    const snapshot = await keepSnapshot(db, path, retry);
+    let applied: readonly string[];
+    try {
+      await retry(() => db.run("BEGIN IMMEDIATE"));
+      applied = await applyMigrations(connectionOf(db), adoptTables);
+      await retry(() => db.run("COMMIT"));
+    } catch (error) {
+      // Nothing was changed.
+      if (snapshot !== undefined) rmSync(snapshot, { force: true });
+      throw error;
+    }
     // Afterwards, since a database that is refused stays as it is.
     await retry(() => db.run("PRAGMA journal_mode = WAL"));
     return applied;
@@ -60,6 +68,26 @@ async function migrateFile(path: string): Promise<readonly string[]> {
     if (db.inTransaction) db.run("ROLLBACK");
     db.close();
   }
+}
+
+/**
+ * Copies the database of another service before its tables are taken over.
+ * @returns where to; undefined when there is nothing to take over, or a copy from an earlier time.
+ */
+async function keepSnapshot(
+  db: SqliteDatabase,
+  path: string,
+  retry: (run: () => void) => Promise<void>,
+): Promise<string | undefined> {
+  const snapshot = `${path}.before-adoption`;
+  let tables = 0;
+  await retry(() => {
+    tables = db.query("SELECT 1 FROM sqlite_master WHERE name = 'latchkey_migration'").all().length;
+  });
+  const others = await presentTables(connectionOf(db));
+  if (tables > 0 || others.length === 0 || existsSync(snapshot)) return undefined;
+  await retry(() => db.run("VACUUM INTO ?", [snapshot]));
+  return snapshot;
 }
 
 function connectionOf(db: SqliteDatabase): MigrationConnection {

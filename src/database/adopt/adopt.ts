@@ -1,6 +1,7 @@
 import { CommandError } from "../../errors.ts";
 import { planPostgres } from "./plan-postgres.ts";
 import { type Change, tableNames } from "./shape.ts";
+import { renameColumns } from "./rename.ts";
 import { planSqlite } from "./plan-sqlite.ts";
 import { errorCode } from "../store-error.ts";
 import type { MigrationConnection } from "../apply-migrations.ts";
@@ -10,7 +11,7 @@ const remedy =
   "make a backup, stop the other service, correct what is named and start again; or use an empty database";
 
 /**
- * Takes over the four tables of a BetterAuth + Drizzle service, inside the caller's transaction: afterwards they are
+ * Takes over the four tables of a BetterAuth service, with Drizzle or Kysely, inside the caller's transaction: afterwards they are
  * what 0000_init makes, with every row and every further column of theirs kept.
  * @returns false when there are none.
  * @throws CommandError with every reason why not; the caller rolls back.
@@ -20,6 +21,7 @@ export async function adoptTables(connection: MigrationConnection): Promise<bool
   if (present.length === 0) return false;
   await completeTables(connection, present);
   try {
+    await renameColumns(connection);
     const plan = await (connection.provider === "sqlite" ? planSqlite : planPostgres)(connection);
     if (plan.problems.length > 0) throw refusal(plan.problems);
     for (const change of plan.changes) await run(connection, change);
@@ -51,7 +53,7 @@ function explain(cause: unknown): unknown {
 }
 
 /** The relations that have one of the four names. */
-async function presentTables({ provider, query }: MigrationConnection): Promise<string[]> {
+export async function presentTables({ provider, query }: MigrationConnection): Promise<string[]> {
   const names = tableNames.map((name) => `'${name}'`).join(", ");
   const rows = await query(
     provider === "sqlite"

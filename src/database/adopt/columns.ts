@@ -17,9 +17,6 @@ export type TypeRules = Readonly<Record<ColumnShape["kind"], TypeRule>>;
 
 /** What makes the tables' columns impossible to take over, all of it. */
 export function columnProblems(tables: readonly FoundTable[], rules: TypeRules): string[] {
-  // Every other complaint about such tables follows from this one.
-  const camelCase = tables.flatMap(camelCaseProblems)[0];
-  if (camelCase !== undefined) return [camelCase];
   return tables.flatMap((table) => [
     ...missingColumns(table)
       .filter((shape) => shape.required)
@@ -28,18 +25,6 @@ export function columnProblems(tables: readonly FoundTable[], rules: TypeRules):
     ...extraColumnProblems(table),
     ...primaryKeyProblems(table),
   ]);
-}
-
-function camelCaseProblems(table: FoundTable): string[] {
-  return missingColumns(table).flatMap((shape) => {
-    const camelCase = shape.name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    const found = table.columns.some((column) => column.name === camelCase);
-    if (camelCase === shape.name || !found) return [];
-    return [
-      `the columns are named in camelCase (${table.name}.${camelCase}), ` +
-        `where latchkey expects snake_case (${table.name}.${shape.name})`,
-    ];
-  });
 }
 
 function knownColumnProblems(table: FoundTable, rules: TypeRules): string[] {
