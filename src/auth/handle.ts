@@ -62,14 +62,19 @@ export function createHandle(deps: HandlerDeps): Handle {
     const { hashes }: Route = routes[request.name];
     if (hashes !== true) return await handleAgain(deps, request, unit);
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
-    unit.isWaiting = true;
+    unit.enteredAt = performance.now();
     return await line.enter({ client: request.clientAddress, gone: request.gone }, () => {
-      unit.isWaiting = false;
+      const waitedMs = performance.now() - unit.enteredAt;
+      // Its time would be up before it is done.
+      if (waitedMs > waitedMaxMs) throw tooBusy(waitedMs);
+      unit.waitedMs = waitedMs;
       return handleAgain(deps, request, unit);
     });
   };
 }
 
+/** Of the 5 s that a request has. */
+const waitedMaxMs = 4_000;
 /** How often a request is begun anew because another one changed, at the same time, what it acts on. */
 const triesMax = 3;
 

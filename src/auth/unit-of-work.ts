@@ -12,8 +12,10 @@ export interface Unit {
   failure: unknown;
   /** Set when nobody waits for the answer any more: what was written must not be kept. */
   abandoned: boolean;
-  /** Whether it stands in the line of those that hash a password. */
-  isWaiting: boolean;
+  /** When it entered the line of those that hash a password, in `performance.now()` ms; 0 for one that hashes none. */
+  enteredAt: number;
+  /** How long it stood there, in ms; undefined while it does. */
+  waitedMs: number | undefined;
   /** What was seen on the way, for the event that the log gets. */
   seen: { userId?: string; sessionId?: string; reason?: string; internalError?: unknown };
   /** A password that verified against an outdated hash, to be hashed anew once the answer is certain. */
@@ -40,7 +42,7 @@ export interface Units {
 }
 
 export function newUnit(): Unit {
-  return { abandoned: false, isWaiting: false, ...emptyUnit() };
+  return { abandoned: false, enteredAt: 0, waitedMs: undefined, ...emptyUnit() };
 }
 
 /** Forgets what a unit did, to do it again; whoever waits for it is the same. */

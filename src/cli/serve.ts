@@ -47,6 +47,7 @@ async function run(
   }
   // Before anybody can know that it listens: an unheard signal would end it without a word.
   const signals = watchSignals();
+  logStrays(log);
   listener.serve(service.app);
   log.info(
     { event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port },
@@ -56,10 +57,7 @@ async function run(
     stdout(
       JSON.stringify({ event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port }),
     );
-  const ending = await Promise.race([signals.first, watchCrashes()]);
-  if (typeof ending === "string") return await drain(ending, signals.second, log, { listener, service });
-  log.fatal({ event: "stopped", reason: "crash", cause: ending.cause }, "stopped by an error of its own");
-  return 1;
+  return await drain(await signals.first, signals.second, log, { listener, service });
 }
 
 function describeStart(log: Log, config: Config, version: string, warnings: readonly string[]): void {
@@ -76,12 +74,15 @@ function describeStart(log: Log, config: Config, version: string, warnings: read
   for (const warning of warnings) log.warn(warning);
 }
 
-/** Resolves with what nothing in the process has caught: it cannot go on in a state that nobody knows. */
-async function watchCrashes(): Promise<{ readonly cause: unknown }> {
-  const { promise, resolve } = Promise.withResolvers<{ readonly cause: unknown }>();
+/**
+ * Hears what nothing in the process has caught, such as an error that a library throws beside any request. Requests share
+ * nothing that it could leave half done, so they go on.
+ */
+function logStrays(log: Log): void {
   for (const event of ["uncaughtException", "unhandledRejection"] as const)
-    process.on(event, (cause: unknown) => resolve({ cause }));
-  return await promise;
+    process.on(event, (cause: unknown) =>
+      log.error({ event: "stray_error", cause }, "an error that nothing caught"),
+    );
 }
 
 /**

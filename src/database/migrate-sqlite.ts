@@ -72,7 +72,7 @@ async function migrateFile(path: string): Promise<readonly string[]> {
 
 /**
  * Copies the database of another service before its tables are taken over.
- * @returns where to; undefined when there is nothing to take over, or a copy from an earlier time.
+ * @returns where to; undefined when there is nothing to take over, or a copy that another start has made.
  */
 async function keepSnapshot(
   db: SqliteDatabase,
@@ -86,8 +86,10 @@ async function keepSnapshot(
   });
   const others = await presentTables(connectionOf(db));
   if (tables > 0 || others.length === 0 || existsSync(snapshot)) return undefined;
-  await retry(() => db.run("VACUUM INTO ?", [snapshot]));
-  return snapshot;
+  const isOurs = await createDurably(snapshot, (temporary) =>
+    retry(() => db.run("VACUUM INTO ?", [temporary])),
+  );
+  return isOurs ? snapshot : undefined;
 }
 
 function connectionOf(db: SqliteDatabase): MigrationConnection {

@@ -100,6 +100,8 @@ function openPool(
   });
   // An idle connection that is cut raises `error` on the pool; unheard, it would end the process.
   pool.on("error", onError);
+  // One that is cut while in use does so on the connection; its query fails of it, too.
+  pool.on("connect", (client: PoolClient) => client.on("error", () => {}));
   return pool;
 }
 

@@ -45,7 +45,9 @@ export function createAuthCall({ handle, log }: { readonly handle: Handle; reado
         requestTimeoutMs,
         () => {
           unit.abandoned = true;
-          if (unit.isWaiting) return tooBusy(requestTimeoutMs);
+          // Most of its time went by in the line, or it stands there still.
+          if (unit.enteredAt > 0 && (unit.waitedMs ?? requestTimeoutMs) > requestTimeoutMs / 2)
+            return tooBusy(requestTimeoutMs);
           return storeUnavailable(new Error(`${call.name} took longer than ${requestTimeoutMs} ms`));
         },
       );

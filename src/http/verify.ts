@@ -140,7 +140,9 @@ function answerHeaders(fixed: Readonly<Record<string, string>>): Record<string, 
 function firstCharacters(name: string): string {
   return name.length <= nameMaxLength
     ? name
-    : [...name.slice(0, 2 * nameMaxLength)].slice(0, nameMaxLength).join("");
+    : Array.from(name.slice(0, 2 * nameMaxLength))
+        .slice(0, nameMaxLength)
+        .join("");
 }
 
 const unsafeInHeader = /[^\x21-\x24\x26-\x7e]/gu;

@@ -361,21 +361,22 @@ async function driveFaults(journey: Journey, dialect: Dialect, database: TestDat
   const { canary, visitor } = journey;
   const { client, person, userId, sessionId } = await signUp(journey);
   const unavailable = { status: 503, reason: "STORE_UNAVAILABLE" };
+  const refused = { status: 500, reason: "INTERNAL_SERVER_ERROR" };
   const allow = await forbidWrites(dialect, database);
   const newcomer = {
     email: `${canary("an e-mail address")}@example.com`,
     password: canary("a password"),
     name: canary("a name"),
   };
-  await visitor().send(signUpPath, newcomer, { event: "sign_up", ...unavailable });
-  await visitor().send(signInPath, person, { event: "sign_in", ...unavailable, userId });
-  await client.send("/api/auth/sign-out", {}, { event: "sign_out", ...unavailable, userId, sessionId });
+  await visitor().send(signUpPath, newcomer, { event: "sign_up", ...refused });
+  await visitor().send(signInPath, person, { event: "sign_in", ...refused, userId });
+  await client.send("/api/auth/sign-out", {}, { event: "sign_out", ...refused, userId, sessionId });
   await client.send(
     "/api/auth/update-user",
     { name: canary("a name") },
     {
       event: "profile_update",
-      ...unavailable,
+      ...refused,
       userId,
     },
   );
