@@ -13,7 +13,7 @@ const slow = [
   "test/database/{begin,migrate}.test.ts",
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
-  "test/e2e/{canary,exactness,fastapi,faults,forward,signals,start,stories}.test.ts",
+  "test/e2e/{canary,exactness,fastapi,faults,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,start,stories}.test.ts",
   "test/e2e/openapi{,-outage}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,states}.test.ts",
   "test/support/**",
@@ -22,12 +22,20 @@ const slow = [
 const kinds: Readonly<
   Record<string, { readonly args: readonly string[]; readonly env: Record<string, string> }>
 > = {
-  all: { args: ["--parallel", "test", "bench"], env: {} },
+  all: { args: ["--parallel=3", "test", "bench"], env: {} },
   fast: {
     args: ["--parallel", ...slow.flatMap((pattern) => ["--path-ignore-patterns", pattern]), "test", "bench"],
     env: { LATCHKEY_TEST_DIALECTS: "sqlite" },
   },
-  long: { args: ["test/e2e/exactness.test.ts"], env: { LATCHKEY_TEST_INTERLEAVINGS: "10000" } },
+  long: {
+    args: ["exactness", "races", "poolers", "fuzz"].map((name) => `test/e2e/${name}.test.ts`),
+    env: {
+      LATCHKEY_TEST_INTERLEAVINGS: "10000",
+      LATCHKEY_TEST_RACE_ROUNDS: "200",
+      LATCHKEY_TEST_POOLER_ROUNDS: "10",
+      LATCHKEY_TEST_FUZZ_REQUESTS: "33400",
+    },
+  },
 };
 
 const { args = [], env = {} } = kinds[kind ?? "all"] ?? {};

@@ -57,14 +57,18 @@ export function isUniqueViolation(error: unknown): boolean {
   return code !== undefined && uniqueViolationCodes.has(code);
 }
 
+/** Before each further try. */
+const pausesMs = [0, 50, 150];
+
 /** Tries that only lost their connection are repeated: it may have died while idle, in a pooler several in a row. */
 export async function repeatLost<T>(attempt: () => Promise<T>): Promise<T> {
   for (let failed = 0; ; failed += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (failed === 2 || !isConnectionLoss(error)) throw error;
-      if (failed === 1) await Bun.sleep(50);
+      const pauseMs = pausesMs[failed];
+      if (pauseMs === undefined || !isConnectionLoss(error)) throw error;
+      if (pauseMs > 0) await Bun.sleep(pauseMs);
     }
   }
 }

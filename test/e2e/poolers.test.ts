@@ -123,7 +123,7 @@ function behind(dialect: "postgres" | "neon", mode: Mode): void {
       };
       const signedUp = Promise.all(Array.from({ length: 6 }, lane));
       // Until long after latchkey has found out what the pooler keeps.
-      for (let wave = 0; wave < 12; wave += 1)
+      for (let wave = 0; wave < 8; wave += 1)
         expect(
           await Promise.all(expected.map((status) => verify(status === 200 ? client : stranger))),
         ).toEqual(expected);
@@ -148,18 +148,25 @@ function behind(dialect: "postgres" | "neon", mode: Mode): void {
     }
   });
 
-  test("is 503 while the pooler is gone, and well when it is back", async () => {
-    const { client } = await signUp();
-    await pooler.stop();
-    const [status, { error }] = await Promise.all([verify(client), signUp()]);
-    expect([status, error]).toEqual([
-      503,
-      expect.objectContaining({ status: 503, code: "STORE_UNAVAILABLE" }),
-    ]);
-    pooler = await startPgbouncer({ url: direct, ...mode, port: pooler.port });
-    expect(await verify(client)).toBe(200);
-    expect((await signUp()).error).toBeNull();
-  });
+  // A minute of waiting for what does not depend on the mode.
+  const isOne = mode.suite === "trixie" && mode.poolMode === "session";
+  test.skipIf(!isOne && rounds === 1)(
+    "is 503 while the pooler is gone, and well when it is back",
+    async () => {
+      const { client } = await signUp();
+      await pooler.stop();
+      const [status, { error }] = await Promise.all([verify(client), signUp()]);
+      expect([status, error]).toEqual([
+        503,
+        expect.objectContaining({ status: 503, code: "STORE_UNAVAILABLE" }),
+      ]);
+      pooler = await startPgbouncer({ url: direct, ...mode, port: pooler.port });
+      const deadline = Date.now() + 5_000;
+      while ((await verify(client)) !== 200 && Date.now() < deadline) await Bun.sleep(20);
+      expect(await verify(client)).toBe(200);
+      expect((await signUp()).error).toBeNull();
+    },
+  );
 }
 
 describe.skipIf(absent.get("trixie") !== undefined || servers.length === 0)(

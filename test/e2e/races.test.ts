@@ -4,7 +4,7 @@ import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { addMember, type Member, memberPassword } from "../support/member.ts";
 
 /** How often each pair meets; `bun run test:long` lets it 200 times. */
-const rounds = Number(process.env["LATCHKEY_TEST_RACE_ROUNDS"] ?? 5);
+const rounds = Number(process.env["LATCHKEY_TEST_RACE_ROUNDS"] ?? 4);
 const day = 24 * 60 * 60 * 1000;
 
 setDefaultTimeout(600_000);

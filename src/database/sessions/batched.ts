@@ -10,8 +10,8 @@ export const lookupTimeoutMs = 900;
 const wakeTimeoutMs = 5_000;
 /** A connection that took longer had to be made. */
 const noticeableMs = 50;
-/** Before a batch is asked for the third and last time. */
-const againMs = 50;
+/** Before a batch that lost its connection is asked for the second to the fifth and last time. */
+const againMs = [0, 50, 100, 200];
 /** So many batches go out without gathering: one for the database to work on while the other is on its way. */
 const eagerBatches = 2;
 /** How long lookups gather beyond that, unless they fill a batch or one comes back before. */
@@ -55,7 +55,7 @@ export interface BatchDeps {
 /**
  * Looks sessions up in batches: what arrives in one turn of the event loop goes out together, and what arrives while
  * others are under way gathers first. Every lookup is sent after it was asked for, so an answer is as fresh as one of
- * its own would be. A batch whose connection was lost is asked twice more; one that is late fails with everything that
+ * its own would be. A batch whose connection was lost is asked again a few times; one that is late fails with everything that
  * waits behind it. Where there is no connection, lookups wait for one for up to 5 s, but for no longer than a second once
  * that was in vain: a database that is down is not one that wakes.
  */
@@ -130,26 +130,28 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     const leftMs = lookupTimeoutMs - (performance.now() - since);
     return await withDeadline(rows, leftMs, () => new LateLookup(lookupTimeoutMs));
   };
-  /** A read may be asked again: its connection may have died while idle. */
-  const askAgain = async (tokens: string[], askedAt: number, error: unknown): Promise<SessionColumns[]> => {
-    if (error instanceof LateLookup) throw error;
-    const connected = wake();
-    if (connected !== null) await waitFor(connected, askedAt);
-    return await ask(tokens, askedAt);
+  /** A read may be asked again: its connection may have died while idle, and in a pooler several in a row. */
+  const askUntilLate = async (tokens: string[], askedAt: number): Promise<SessionColumns[]> => {
+    // Where the last one was in vain, too, it is not for a connection that died.
+    const pauses = isFailing ? againMs.slice(0, 1) : againMs;
+    for (let tried = 0; ; tried += 1) {
+      try {
+        const connected = tried === 0 ? null : wake();
+        if (connected !== null) await waitFor(connected, askedAt);
+        return await ask(tokens, askedAt);
+      } catch (error) {
+        const pauseMs = pauses[tried];
+        if (error instanceof LateLookup || pauseMs === undefined) throw error;
+        if (pauseMs > 0) await Bun.sleep(pauseMs);
+      }
+    }
   };
   const send = async (batch: Waiting[]): Promise<void> => {
     const tokens = [...new Set(batch.map((lookup) => lookup.token))];
     const sentOn = replaced;
     const askedAt = batch[0]?.askedAt ?? 0;
     try {
-      const rows = await ask(tokens, askedAt)
-        .catch((error: unknown) => askAgain(tokens, askedAt, error))
-        .catch(async (error: unknown) => {
-          if (error instanceof LateLookup) throw error;
-          // A pooler hands out several dead connections in a row until it has noticed.
-          await Bun.sleep(againMs);
-          return await askAgain(tokens, askedAt, error);
-        });
+      const rows = await askUntilLate(tokens, askedAt);
       isFailing = false;
       const found = new Map(rows.map((columns) => [columns[1], rowOf(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
