@@ -58,7 +58,7 @@ export function isUniqueViolation(error: unknown): boolean {
 }
 
 /** Before each further try. */
-const pausesMs = [0, 50, 150];
+const pausesMs = [0, 50, 150, 300];
 
 /** Tries that only lost their connection are repeated: it may have died while idle, in a pooler several in a row. */
 export async function repeatLost<T>(attempt: () => Promise<T>): Promise<T> {

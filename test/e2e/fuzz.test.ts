@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { routes } from "../../src/routes.ts";
 import { signToken } from "../../src/session/cookie.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";

@@ -10,8 +10,8 @@ export const lookupTimeoutMs = 900;
 const wakeTimeoutMs = 5_000;
 /** A connection that took longer had to be made. */
 const noticeableMs = 50;
-/** Before a batch that lost its connection is asked for the second to the fifth and last time. */
-const againMs = [0, 50, 100, 200];
+/** Before a batch that lost its connection is asked again, the last time within its second. */
+const againMs = [0, 50, 100, 200, 300];
 /** So many batches go out without gathering: one for the database to work on while the other is on its way. */
 const eagerBatches = 2;
 /** How long lookups gather beyond that, unless they fill a batch or one comes back before. */

@@ -221,20 +221,20 @@ describe("openBatchedSessions", () => {
     expect([await lookup, counts.resets]).toEqual(["a", 0]);
   });
 
-  test("gives up a batch that is lost five times, with 503 and another connection, and goes on", async () => {
+  test("gives up a batch that is lost six times, with 503 and another connection, and goes on", async () => {
     const { find, sent, counts, batches } = open();
     const lookups = [outcome(find("a")), outcome(find("b"))];
     (await sent(1)).fail(new Error("connection lost"));
     (await sent(2)).fail(new Error("connection refused"));
-    for (const at of [3, 4, 5]) (await sent(at)).fail(new Error("connection refused"));
+    for (const at of [3, 4, 5, 6]) (await sent(at)).fail(new Error("connection refused"));
     expect(await Promise.all(lookups)).toEqual([unavailable, unavailable]);
-    expect([batches.length, counts.resets]).toEqual([5, 1]);
+    expect([batches.length, counts.resets]).toEqual([6, 1]);
     // The next one is not tried as often, until one was not in vain.
     const another = outcome(find("a"));
-    for (const at of [6, 7]) (await sent(at)).fail(new Error("connection refused"));
-    expect([await another, batches.length]).toEqual([unavailable, 7]);
+    for (const at of [7, 8]) (await sent(at)).fail(new Error("connection refused"));
+    expect([await another, batches.length]).toEqual([unavailable, 8]);
     const next = outcome(find("a"));
-    (await sent(8)).answer(["a"]);
+    (await sent(9)).answer(["a"]);
     expect(await next).toBe("a");
   });
 
