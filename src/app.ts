@@ -3,7 +3,7 @@ import { Elysia } from "elysia";
 import type { Handle } from "./auth/handle.ts";
 import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
-import { createAuthCall, createAuthHandler, sessionOrNobody } from "./http/auth.ts";
+import { createAuthCall, createAuthHandler, type DescribeEmail, sessionOrNobody } from "./http/auth.ts";
 import { createCallbackRules } from "./http/callback-url.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./http/error-response.ts";
 import { createFailureLog } from "./http/failure-log.ts";
@@ -21,6 +21,7 @@ import {
   type RequestContext,
   requireUniqueParameters,
 } from "./http/request.ts";
+import { createRefusalLog, type LogRefusal } from "./http/refusal-log.ts";
 import { createVerifyAnswer, verifyVary } from "./http/verify.ts";
 import type { Log } from "./log.ts";
 import { createPages } from "./pages/pages.ts";
@@ -34,6 +35,7 @@ export interface AppDeps {
   readonly log: Log;
   /** Hands a request to BetterAuth. */
   readonly handle: Handle;
+  readonly describeEmail: DescribeEmail;
   readonly verify: Verify;
   readonly readSession: ReadSession;
   readonly health: () => Promise<Response>;
@@ -56,16 +58,18 @@ export function createApp(deps: AppDeps): App {
   const callbackRules = createCallbackRules(config);
   const nextRequestId = createRequestIds();
   const fixedHeaders = securityHeaders(config.secure);
-  const call = createAuthCall({ handle: deps.handle, log });
+  const call = createAuthCall({ handle: deps.handle, log, describeEmail: deps.describeEmail });
   const auth = createAuthHandler(call, readSession);
   const logFailure = createFailureLog(log);
-  const pages = createPages({ ...deps, call, callbackRules, logFailure });
+  const logRefusal = createRefusalLog(log, deps.now);
+  const pages = createPages({ ...deps, call, callbackRules, logFailure, logRefusal });
   const answerVerify = createVerifyAnswer({
     verify: deps.verify,
     sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
     readsBearer: config.bearer === "signed",
     fixedHeaders,
-    onFailure: (cause) => log.error({ code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
+    onFailure: (cause, requestId) =>
+      log.error({ requestId, code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
   });
   const openApi = createOpenApiAnswer(config, deps.version);
   const handlers: Readonly<Record<RouteName, Handler>> = {
@@ -100,6 +104,7 @@ export function createApp(deps: AppDeps): App {
     handlers,
     fail,
     finish: createFinish(fixedHeaders),
+    logRefusal,
   });
   const fastRoutes = createFastPath({
     answerVerify,
@@ -118,10 +123,11 @@ interface Pipeline {
   readonly handlers: Readonly<Record<RouteName, Handler>>;
   readonly fail: (error: unknown, context: RequestContext) => Response;
   readonly finish: (context: RequestContext, response: Response) => Response;
+  readonly logRefusal: LogRefusal;
 }
 
 /** What every request goes through but those of the fast path: CORS, what is refused unseen, the route's handler. */
-function createRespond({ describe, allowed, handlers, fail, finish }: Pipeline): Respond {
+function createRespond({ describe, allowed, handlers, fail, finish, logRefusal }: Pipeline): Respond {
   const contexts = new WeakMap<Request, RequestContext>();
   const contextOf = (request: Request): RequestContext =>
     contexts.get(request) ?? describe(request, { requestIP: () => null });
@@ -152,6 +158,10 @@ function createRespond({ describe, allowed, handlers, fail, finish }: Pipeline):
   return async (request, peers, reading) => {
     const context = describe(request, peers, reading);
     contexts.set(request, context);
+    const origin = request.headers.get("origin");
+    // A preflight and a read are refused by the browser alone, for want of CORS headers.
+    if (origin !== null && context.route !== undefined && !allowed.has(origin))
+      logRefusal({ what: "origin", value: origin, path: context.path, requestId: context.requestId });
     try {
       return finish(context, await elysia.handle(request));
     } catch (error) {

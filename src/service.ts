@@ -9,6 +9,7 @@ import { migrateServer } from "./database/migrate-server.ts";
 import { createSweeper, sweepBatch, sweepBatchSize } from "./database/sweeper.ts";
 import { migrateSqliteFile } from "./database/migrate-sqlite.ts";
 import { type App, createApp } from "./app.ts";
+import { createEmailDescription } from "./http/auth.ts";
 import { createHealth } from "./http/health.ts";
 import type { Log } from "./log.ts";
 import { createPasswords } from "./auth/password.ts";
@@ -152,6 +153,7 @@ function createSessions(
       onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
       inBackground,
     }),
+    describeEmail: createEmailDescription(secrets[0] ?? "", config.logEmails),
     verify,
     readSession: createSessionReader({
       ...shared,

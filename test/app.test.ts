@@ -52,6 +52,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
       log: openLog({ level: "silent", format: "json" }),
       now: Date.now,
       health: async () => new Response(),
+      describeEmail: () => ({}),
       verify,
       readSession: createSessionReader(shared),
       handle: createHandle({

@@ -14,22 +14,28 @@ const drainTimeoutMs = 10_000;
 const flushTimeoutMs = 500;
 
 /** Runs the server until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once. */
-export const serve: Command = async ({ loadConfig, version, stdout }, { json }) => {
+export const serve: Command = async ({ loadConfig, version, stdout, stderr }, { json }) => {
   const loaded = loadConfig();
   const format = json ? "json" : loaded.config.logFormat;
   const writer = openLogWriter({ format });
   const log = openLog({ level: loaded.config.logLevel, format }, writer);
   try {
-    return await run(loaded, log, { json, version, stdout });
+    return await run(loaded, log, { json, isPretty: format === "pretty", version, stdout, stderr });
   } finally {
     await writer.flush(flushTimeoutMs);
   }
 };
 
+interface RunContext extends Pick<CommandContext, "version" | "stdout" | "stderr"> {
+  readonly json: boolean;
+  /** Whether a person reads the log. */
+  readonly isPretty: boolean;
+}
+
 async function run(
   loaded: LoadedConfig,
   log: Log,
-  { json, version, stdout }: Pick<CommandContext, "version" | "stdout"> & { readonly json: boolean },
+  { json, isPretty, version, stdout, stderr }: RunContext,
 ): Promise<number> {
   const listener = listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, listener.port);
@@ -53,11 +59,23 @@ async function run(
     { event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port },
     "listening",
   );
+  if (isPretty) for (const line of welcome(config)) stderr(line);
   if (json)
     stdout(
       JSON.stringify({ event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port }),
     );
   return await drain(await signals.first, signals.second, log, { listener, service });
+}
+
+/** What somebody at a terminal needs next. */
+function welcome({ baseUrl, database, dataDir, signUp }: Config): readonly string[] {
+  const kept =
+    database.driver === "sqlite" ? `${database.path}, the secret in ${dataDir}` : "the database server";
+  return [
+    `Open      ${baseUrl}${signUp === "open" ? "/signup" : "/signin"}`,
+    `Accounts  ${kept}`,
+    `Next      latchkey doctor, which says what would not work in a browser`,
+  ];
 }
 
 function describeStart(log: Log, config: Config, version: string, warnings: readonly string[]): void {

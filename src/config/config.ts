@@ -32,6 +32,8 @@ export interface Config {
   readonly trustedOrigins: readonly string[];
   /** An absolute URL whose origin is trusted. */
   readonly defaultRedirectUrl: string;
+  /** Whether that was neither set nor the first of origins that were: nothing may listen there. */
+  readonly defaultRedirectIsGuess: boolean;
   /** Lower case, without a leading dot; equal to or a parent of the base URL's host. */
   readonly cookieDomain: string | null;
   readonly cookieSameSite: "lax" | "none";
@@ -46,6 +48,8 @@ export interface Config {
   readonly bearer: "off" | "signed";
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   readonly logFormat: "json" | "pretty";
+  /** Whether the log has e-mail addresses; it has keyed hashes of them in any case. */
+  readonly logEmails: boolean;
   readonly hashConcurrency: number;
   readonly hashQueue: number;
   /** At most 40 code points. */

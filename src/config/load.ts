@@ -46,6 +46,11 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
     secrets,
     trustedOrigins,
     defaultRedirectUrl,
+    defaultRedirectIsGuess: [
+      "LATCHKEY_DEFAULT_REDIRECT_URL",
+      "BETTER_AUTH_TRUSTED_ORIGINS",
+      "CORS_ALLOWED_ORIGINS",
+    ].every((name) => (env[name] ?? "").trim() === ""),
     ...cookie,
     trustedProxies,
     ...limits,
@@ -78,6 +83,7 @@ type Limits = Pick<
   | "bearer"
   | "logLevel"
   | "logFormat"
+  | "logEmails"
   | "hashConcurrency"
   | "hashQueue"
 >;
@@ -98,6 +104,7 @@ function readLimits(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps):
     bearer: choice("LATCHKEY_BEARER", "off", ["off", "signed"]),
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     logFormat: choice("LATCHKEY_LOG_FORMAT", isTerminal ? "pretty" : "json", ["json", "pretty"]),
+    logEmails: choice("LATCHKEY_LOG_EMAILS", "off", ["off", "on"]) === "on",
     hashConcurrency: readParsed(reader, "LATCHKEY_HASH_CONCURRENCY", maximumHashes, (text) =>
       parseHashConcurrency(text, maximumHashes),
     ),

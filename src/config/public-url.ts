@@ -4,7 +4,8 @@ import { isLoopbackOrigin, isSecure, parseOrigin, suggestOrigin } from "./origin
 import type { ConfigReader, Entry } from "./reader.ts";
 import { accepted, type Parsed, refused } from "./parse.ts";
 
-const LOOPBACK_ORIGINS = ["http://localhost:3000", "http://localhost:3001", "http://localhost:8000"] as const;
+/** Where Docusaurus, latchkey itself, FastAPI, Vite, Astro and many others listen. */
+const LOOPBACK_ORIGINS = [3000, 3001, 8000, 5173, 4321, 8080].map((port) => `http://localhost:${port}`);
 
 /** The base URL when none is given. Port 0 stands in it until `withPort`. */
 export function defaultBaseUrl(port: number): string {

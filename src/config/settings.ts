@@ -59,6 +59,7 @@ const settings = {
   LATCHKEY_BEARER: { meaning: "`off` or `signed`" },
   LOG_LEVEL: { meaning: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`" },
   LATCHKEY_LOG_FORMAT: { meaning: "`json`, or `pretty`, the default on a terminal" },
+  LATCHKEY_LOG_EMAILS: { meaning: "`off` or `on`: whether the log has the e-mail addresses that were tried" },
   LATCHKEY_HASH_CONCURRENCY: { meaning: "password hashes at once; from 1 to that number" },
   LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },

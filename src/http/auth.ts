@@ -1,5 +1,5 @@
 import type { Handle } from "../auth/handle.ts";
-import type { Body } from "../auth/input.ts";
+import { type Body, emailMaxLength } from "../auth/input.ts";
 import { tooBusy } from "../auth/hash-line.ts";
 import { newUnit, type Unit } from "../auth/unit-of-work.ts";
 import { storeUnavailable } from "../database/store-error.ts";
@@ -26,11 +26,35 @@ interface AuthCall {
 /** Answers as the API does, with its deadline and its line in the log. @throws AppError. */
 export type CallAuth = (call: AuthCall, context: RequestContext) => Promise<Response>;
 
+export interface AuthCallDeps {
+  readonly handle: Handle;
+  readonly log: Log;
+  readonly describeEmail: DescribeEmail;
+}
+
+/** What the log says of an e-mail address that somebody typed. */
+export type DescribeEmail = (email: string) => Readonly<Record<string, string>>;
+
+/**
+ * @param secret keys the hash: who has the log alone cannot try addresses.
+ * @param isShown whether the address itself stands in the log, too.
+ */
+export function createEmailDescription(secret: string, isShown: boolean): DescribeEmail {
+  return (email) => {
+    const address = email.trim().toLowerCase().slice(0, emailMaxLength);
+    const hash = new Bun.CryptoHasher("sha256", secret).update(`email:${address}`).digest("hex");
+    return { emailHash: hash.slice(0, 16), ...(isShown ? { email: address } : {}) };
+  };
+}
+
 /** Builds what the API and the pages' forms share: BetterAuth within a deadline, and the event. */
-export function createAuthCall({ handle, log }: { readonly handle: Handle; readonly log: Log }): CallAuth {
+export function createAuthCall({ handle, log, describeEmail }: AuthCallDeps): CallAuth {
   return async (call, context) => {
     const unit = newUnit();
-    const report = (status: number, code?: string) => logEvent(log, call.name, unit, context, status, code);
+    const email = call.body?.["email"];
+    const who = typeof email === "string" ? describeEmail(email) : {};
+    const report = (status: number, code?: string) =>
+      logEvent(log, call.name, { ...unit, who }, context, status, code);
     try {
       const response = await withDeadline(
         handle(
@@ -106,7 +130,7 @@ async function errorCodeOf(response: Response): Promise<string | undefined> {
 export function logEvent(
   log: Log,
   name: AuthRouteName,
-  { seen }: Pick<Unit, "seen">,
+  { seen, who }: Pick<Unit, "seen"> & { readonly who?: Readonly<Record<string, string>> },
   { requestId, clientAddress }: Pick<RequestContext, "requestId" | "clientAddress">,
   status: number,
   code?: string,
@@ -121,6 +145,7 @@ export function logEvent(
       ...(status < 400 ? {} : { reason: reason ?? code ?? String(status) }),
       requestId,
       clientAddress,
+      ...who,
       ...(userId === undefined ? {} : { userId }),
       ...(sessionId === undefined ? {} : { session: hashedSessionId(sessionId) }),
     },

@@ -7,6 +7,8 @@ export interface CallbackRules {
   /** Exact origins, the server's own among them. */
   readonly allowedOrigins: ReadonlySet<string>;
   readonly ownOrigin: string;
+  /** Whether nobody chose the default redirect: nothing may listen there. */
+  readonly isGuess: boolean;
 }
 
 export function createCallbackRules(config: Config): CallbackRules {
@@ -14,6 +16,7 @@ export function createCallbackRules(config: Config): CallbackRules {
     defaultRedirectUrl: config.defaultRedirectUrl,
     allowedOrigins: new Set(config.trustedOrigins),
     ownOrigin: config.baseUrl,
+    isGuess: config.defaultRedirectIsGuess,
   };
 }
 
@@ -23,11 +26,11 @@ const maxLength = 4_096;
 const dropped: ReadonlySet<string> = new Set(["/signin", "/signup", "/signout"]);
 const own: ReadonlySet<string> = new Set(["/account", ...dropped]);
 
-/** Where a page leads: to `value` where that may be, else to the default redirect. Fit for `Location`. docs/contract.md. */
+/** Where a page leads: to `value` where that may be, else to the default redirect somebody chose, else to the account. Fit for `Location`. docs/contract.md. */
 export function resolveCallback(value: string | null | undefined, rules: CallbackRules): string {
   return (
     checkCallback(value, rules) ??
-    checkCallback(rules.defaultRedirectUrl, rules) ??
+    (rules.isGuess ? null : checkCallback(rules.defaultRedirectUrl, rules)) ??
     new URL("/account", rules.ownOrigin).href
   );
 }
@@ -44,6 +47,14 @@ export function checkCallback(value: string | null | undefined, rules: CallbackR
   if (url.username !== "" || url.password !== "" || !rules.allowedOrigins.has(url.origin)) return null;
   if (url.origin === rules.ownOrigin && dropped.has(withoutTrailingSlash(url.pathname))) return null;
   return url.href.length > maxLength ? null : url.href;
+}
+
+/** The origin that keeps a callback from being followed, since it is not on the list; null where that is not why. */
+export function foreignOrigin(value: string | null, rules: CallbackRules): string | null {
+  if (!value || checkCallback(value, rules) !== null || !URL.canParse(value)) return null;
+  const { protocol, origin } = new URL(value);
+  const isWeb = protocol === "https:" || protocol === "http:";
+  return isWeb && !rules.allowedOrigins.has(origin) ? origin : null;
 }
 
 function parse(value: string, { defaultRedirectUrl, ownOrigin }: CallbackRules): URL | null {

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { readable } from "./refusal-log.ts";
 
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -15,17 +16,18 @@ export function requireAllowedOrigin(method: string, headers: Headers, allowed: 
   const origin = headers.get("origin");
   if (origin !== null) {
     if (origin === "null") throw missingOrigin();
-    if (!allowed.has(origin)) throw invalidOrigin();
+    if (!allowed.has(origin)) throw invalidOrigin(origin);
     return;
   }
   if (!headers.has("cookie")) return;
   const referer = headers.get("referer");
   if (referer === null) throw missingOrigin();
-  if (!URL.canParse(referer) || !allowed.has(new URL(referer).origin)) throw invalidOrigin();
+  if (!URL.canParse(referer) || !allowed.has(new URL(referer).origin)) throw invalidOrigin(referer);
 }
 
-function invalidOrigin(): AppError {
-  return new AppError("INVALID_ORIGIN", "Invalid origin");
+function invalidOrigin(from: string): AppError {
+  const message = `Invalid origin: ${readable(from)} is not in BETTER_AUTH_TRUSTED_ORIGINS`;
+  return new AppError("INVALID_ORIGIN", message);
 }
 
 function missingOrigin(): AppError {

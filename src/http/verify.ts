@@ -19,7 +19,7 @@ export interface VerifyAnswerDeps {
   readonly readsBearer: boolean;
   /** Headers that every answer carries. */
   readonly fixedHeaders: Readonly<Record<string, string>>;
-  readonly onFailure: (error: unknown) => void;
+  readonly onFailure: (error: unknown, requestId: string) => void;
 }
 
 /** Answers one request for `/api/auth/verify`. */
@@ -54,7 +54,7 @@ export function createVerifyAnswer(deps: VerifyAnswerDeps): AnswerVerify {
     return new Response(rendered.body, rendered);
   };
   const fail = (error: unknown, requestId: string): Response => {
-    deps.onFailure(error);
+    deps.onFailure(error, requestId);
     const headers = error instanceof AppError ? error.headers : {};
     return unavailable({ ...deps.fixedHeaders, "Retry-After": "1", ...headers, "X-Request-Id": requestId });
   };

@@ -90,7 +90,10 @@ function siteOf(config: Config, { stylesheet, script, icon }: Assets): Site {
     iconPath: icon.path,
     signUp: config.signUp,
     passwordMinLength: config.passwordMinLength,
-    home: home.origin === config.baseUrl ? null : { url: home.href, host: home.host },
+    home:
+      home.origin === config.baseUrl || config.defaultRedirectIsGuess
+        ? null
+        : { url: home.href, host: home.host },
   };
 }
 

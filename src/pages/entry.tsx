@@ -107,7 +107,12 @@ async function signUp(deps: PageDeps, page: PageRequest): Promise<Response> {
   });
   if (missing !== null) return signUpPage(deps, page, 400, missing);
   const outcome = await deps.calls.submit(page, "signUp", { name: name.trim(), email, password });
-  if (outcome.ok) return deps.answers.redirect(page.destination.url, outcome.cookies);
+  if (outcome.ok) {
+    // Where another site takes over, the welcome is its own.
+    const isOwn = page.destination.host === null;
+    const welcome = isOwn ? [deps.answers.notice("welcome")] : [];
+    return deps.answers.redirect(page.destination.url, [...outcome.cookies, ...welcome]);
+  }
   const { refusal } = outcome;
   const error = explainRefusal(refusal, {});
   return signUpPage(deps, page, refusal.status, error, refusal);
@@ -147,7 +152,10 @@ async function signOut(deps: PageDeps, page: PageRequest): Promise<Response> {
     const error = { fields: {}, form: "You are still signed in: accounts cannot be reached at the moment." };
     return signOutPage(deps, page, refusal.status, error, null, refusal.headers);
   }
-  if (page.fields["next"] !== "signin") return deps.answers.redirect(page.destination.url, outcome.cookies);
+  // Where nobody chose another place, there is nothing left to go back to.
+  const isAccount = page.destination.url === `${deps.config.baseUrl}/account`;
+  if (page.fields["next"] !== "signin" && !isAccount)
+    return deps.answers.redirect(page.destination.url, outcome.cookies);
   return deps.answers.redirect(`${deps.config.baseUrl}/signin${page.destination.search}`, [
     ...outcome.cookies,
     deps.answers.notice("signed-out"),

@@ -112,6 +112,7 @@ export function explainStatus(refusal: Refusal): { readonly title: string; reado
 
 /** What a page says after a form was taken, by the name that the notice cookie carries. */
 const notices: ReadonlyMap<string, string> = new Map([
+  ["welcome", "Welcome! Your account is ready."],
   ["signed-out", "You are signed out."],
   ["account-deleted", "Your account is deleted."],
   ["name", "Your name is saved."],

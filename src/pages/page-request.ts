@@ -1,7 +1,8 @@
 import { AppError } from "../errors.ts";
 import { requestTimeoutMs } from "../http/auth.ts";
 import { readBody } from "../http/body.ts";
-import { type CallbackRules, checkCallback, resolveCallback } from "../http/callback-url.ts";
+import { type CallbackRules, checkCallback, foreignOrigin, resolveCallback } from "../http/callback-url.ts";
+import type { LogRefusal } from "../http/refusal-log.ts";
 import type { RequestContext } from "../http/request.ts";
 import type { Destination } from "./views/sign-in-page.tsx";
 
@@ -18,19 +19,35 @@ export interface PageRequest {
 /** Reads a request for a page. @throws AppError 400, 408, 413 or 415. */
 export type ReadPageRequest = (context: RequestContext) => Promise<PageRequest>;
 
-/** @param now the clock, in ms. */
-export function createPageRequestReader(rules: CallbackRules, now: () => number): ReadPageRequest {
+export interface PageRequestDeps {
+  readonly callbackRules: CallbackRules;
+  /** The clock, in ms. */
+  readonly now: () => number;
+  readonly logRefusal: LogRefusal;
+}
+
+export function createPageRequestReader({
+  callbackRules: rules,
+  now,
+  logRefusal,
+}: PageRequestDeps): ReadPageRequest {
   return async (context) => {
     const fields = context.request.method === "POST" ? await readForm(context.request) : {};
     const inQuery = context.url?.searchParams.get("callbackUrl") ?? null;
     const inForm = fields["callbackUrl"];
     if (inQuery !== null && inForm !== undefined)
       throw new AppError("REPEATED_PARAMETER", "callbackUrl is given twice.");
+    const asked = inForm ?? inQuery;
+    const foreign = foreignOrigin(asked, rules);
+    if (foreign !== null) {
+      const { path, requestId } = context;
+      logRefusal({ what: "callback", value: foreign, path, requestId });
+    }
     const due = now() + requestTimeoutMs;
     return {
       context,
       fields,
-      destination: destinationOf(inForm ?? inQuery, rules),
+      destination: destinationOf(asked, rules),
       remainingMs: () => Math.max(0, due - now()),
     };
   };

@@ -1,10 +1,13 @@
 import type { Config } from "../config/config.ts";
+import { isLoopbackHost } from "../config/listen.ts";
+import { isLoopbackOrigin } from "../config/origin.ts";
 import type { AppError } from "../errors.ts";
 import type { CallAuth } from "../http/auth.ts";
 import type { CallbackRules } from "../http/callback-url.ts";
 import { methodNotAllowed, notFound } from "../http/error-response.ts";
 import type { RequestContext } from "../http/request.ts";
 import type { LogFailure } from "../http/failure-log.ts";
+import type { LogRefusal } from "../http/refusal-log.ts";
 import type { RouteWith } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import { createAccountPages } from "./account.tsx";
@@ -16,6 +19,7 @@ import { createPageRequestReader } from "./page-request.ts";
 export interface PagesDeps {
   readonly config: Config;
   readonly logFailure: LogFailure;
+  readonly logRefusal: LogRefusal;
   readonly call: CallAuth;
   readonly readSession: ReadSession;
   readonly callbackRules: CallbackRules;
@@ -32,17 +36,31 @@ export interface Pages {
   error(error: AppError, context: RequestContext): Response;
 }
 
+/**
+ * Where a page is that was opened under another name of this machine, where it has neither the cookie nor forms that are
+ * accepted: `127.0.0.1` instead of `localhost`. Null where it is right.
+ */
+function otherLoopbackName({ request, url }: RequestContext, baseUrl: string): string | null {
+  if (url === null || request.method === "POST" || url.origin === baseUrl) return null;
+  const base = new URL(baseUrl);
+  const isOther = url.port === base.port && url.hostname !== base.hostname;
+  if (!isOther || !isLoopbackOrigin(baseUrl) || !isLoopbackHost(url.hostname)) return null;
+  return baseUrl + url.pathname + url.search;
+}
+
 /** Builds the hosted pages: plain forms, whose work BetterAuth does by the API's own way. */
 export function createPages(deps: PagesDeps): Pages {
   const { config } = deps;
   const answers = createPageAnswers(config);
   const calls = createPageCalls(deps.call, deps.readSession, deps.logFailure);
-  const readRequest = createPageRequestReader(deps.callbackRules, deps.now);
+  const readRequest = createPageRequestReader(deps);
   const entry = createEntryPages({ config, answers, calls, now: deps.now });
   const account = createAccountPages({ config, answers, calls, now: deps.now });
   const on = (get: PageHandler, post?: PageHandler) => async (context: RequestContext) => {
     const handle = context.request.method === "POST" ? post : get;
     if (handle === undefined) throw methodNotAllowed(["GET", "HEAD"]);
+    const elsewhere = otherLoopbackName(context, config.baseUrl);
+    if (elsewhere !== null) return answers.redirect(elsewhere);
     return handle(await readRequest(context));
   };
   // Opening a form's address, after it was refused there, opens the page it stands on.

@@ -70,6 +70,9 @@ describe("trusted origins", () => {
       "http://localhost:3000",
       "http://localhost:3001",
       "http://localhost:8000",
+      "http://localhost:5173",
+      "http://localhost:4321",
+      "http://localhost:8080",
       "http://localhost:4000",
     ]);
   });

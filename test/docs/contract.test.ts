@@ -89,6 +89,7 @@ describe("the settings in the README", () => {
       "LATCHKEY_COOKIE_SAMESITE",
       "LATCHKEY_SESSION_UPDATE_AGE",
       "LATCHKEY_LOG_FORMAT",
+      "LATCHKEY_LOG_EMAILS",
       "LATCHKEY_HASH_CONCURRENCY",
       "LATCHKEY_HASH_QUEUE",
     ]);

@@ -46,14 +46,14 @@ describe.each(dialects)("forms on %s", (dialect) => {
       decodeURIComponent(client.jar.header()).split("=")[1]?.split(".")[0] ?? "",
     );
     const stolen = client.jar.header();
-    expect((await client.post("/signout", {})).location).toBe("http://localhost:3000/");
+    expect((await client.post("/signout", {})).location).toBe(`${server.origin}/signin`);
     expect(client.jar.get("better-auth.session_token")).toBeUndefined();
     expect((await visitor().get("/api/auth/verify", { cookie: stolen })).status).toBe(401);
 
     const { client: again, answer } = await signIn(email);
     expect([answer.status, answer.location, answer.headers.get("cache-control")]).toEqual([
       303,
-      "http://localhost:3000/",
+      `${server.origin}/account`,
       "no-store",
     ]);
     expect(answer.headers.getSetCookie().join()).toMatch(

@@ -13,6 +13,7 @@ const rules = {
     "https://auth.example.com",
   ]),
   ownOrigin: "https://auth.example.com",
+  isGuess: false,
 };
 const fallback = "https://docs.example.com/";
 

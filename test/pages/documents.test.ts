@@ -16,7 +16,8 @@ describe("every page", () => {
       "cross-origin-opener-policy": "same-origin",
       "content-security-policy":
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
-        "form-action 'self' http://localhost:3000 http://localhost:3001 http://localhost:8000; " +
+        "form-action 'self' http://localhost:3000 http://localhost:3001 http://localhost:8000 " +
+        "http://localhost:5173 http://localhost:4321 http://localhost:8080; " +
         "base-uri 'none'; frame-ancestors 'none'",
     });
     expect(html).toStartWith('<!doctype html><html lang="en">');

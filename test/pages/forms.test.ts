@@ -81,9 +81,9 @@ describe("a form that is taken", () => {
   });
 
   test.each([
-    ["/signin", signIn, "http://localhost:3000/"],
+    ["/signin", signIn, "http://localhost:3001/account"],
     ["/signin", { ...signIn, callbackUrl: "/guide#x" }, "http://localhost:3000/guide#x"],
-    ["/signup", { ...signUp, callbackUrl: "//evil.com" }, "http://localhost:3000/"],
+    ["/signup", { ...signUp, callbackUrl: "//evil.com" }, "http://localhost:3001/account"],
     ["/signup", { ...signUp, callbackUrl: "/account" }, `${origin}/account`],
     ["/signout", { callbackUrl: "http://localhost:8000/bye" }, "http://localhost:8000/bye"],
     ["/signout", { next: "signin" }, `${origin}/signin`],

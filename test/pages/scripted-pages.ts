@@ -53,6 +53,7 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
     config,
     version: "0.0.0",
     log: openLog({ level: "silent", format: "json" }),
+    describeEmail: () => ({}),
     handle: (request) => answerOf(script, request, sessions),
     verify: () => ({ refusal: "NO_CREDENTIALS" }),
     readSession: (cookie) =>

@@ -15,7 +15,12 @@ describe("somebody signed in who opens the sign-in", () => {
 
   test.each([
     [{}, "/signin?callbackUrl=/guide", "http://localhost:3000/guide"],
-    [{}, "/signup", "http://localhost:3000/"],
+    [{}, "/signup", "http://localhost:3001/account"],
+    [
+      { LATCHKEY_DEFAULT_REDIRECT_URL: "http://localhost:3000/docs" },
+      "/signup",
+      "http://localhost:3000/docs",
+    ],
     [{}, "/signin?callbackUrl=/account", `${origin}/account`],
     [shared, "/signin?callbackUrl=/guide", "https://docs.example.com/guide"],
     [production, "/signin?callbackUrl=/account", "https://auth.example.com/account"],
