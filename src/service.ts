@@ -71,6 +71,7 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
       version: deps.version,
       probe: () => database.probe(),
       idleMs: database.idleMs,
+      requireOpen: () => database.requireOpen?.(),
       onFailure: (cause) => deps.log.warn({ cause }, "the database is not ready"),
       now: deps.now,
     }),

@@ -4,7 +4,7 @@ import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/store-error.ts";
-import { isForOneDay, sessionEnd } from "../session/verifier.ts";
+import { isForOneDay, isLive, sessionEnd } from "../session/verifier.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 type Adapter = ReturnType<ReturnType<typeof drizzleAdapter>>;
@@ -52,6 +52,7 @@ export function createAdapter(database: Database, units: Units, lifetimes: Lifet
     };
     const read = <T>(model: string, call: (adapter: Adapter) => Promise<T>): Promise<T> =>
       watched(model, async () => {
+        database.requireOpen?.();
         const transaction = await units.current()?.transaction;
         return await call(transaction === undefined ? reading : bound(transaction.db));
       });
@@ -172,8 +173,10 @@ function endSessions<T>(result: T, maxAgeSeconds: number): T {
   if (Array.isArray(result)) return result.map((row: unknown) => endSessions(row, maxAgeSeconds)) as T;
   if (!hasLifetime(result)) return result;
   const end = endOf(result, maxAgeSeconds);
-  // A damaged instant compares as neither past nor future, and BetterAuth asks whether it is past.
-  if (Number.isNaN(end)) return { ...result, expiresAt: new Date(0) };
+  const instants = { createdAt: result.createdAt.getTime(), expiresAt: result.expiresAt.getTime() };
+  // BetterAuth asks whether it is past, which a damaged instant never is.
+  if (Number.isNaN(end) || !isLive(instants, maxAgeSeconds, Math.min(end, Date.now())))
+    return { ...result, expiresAt: new Date(0) };
   return end === result.expiresAt.getTime() ? result : { ...result, expiresAt: new Date(end) };
 }
 

@@ -3,7 +3,7 @@ import type { SessionReading } from "../session/get-session.ts";
 import { type Auth, clientAddressHeader } from "./better-auth.ts";
 import { storeFailure, storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
-import { createHashLine, type HashLineLimits, tooBusy } from "./hash-line.ts";
+import { clientOf, createHashLine, type HashLineLimits, tooBusy } from "./hash-line.ts";
 import type { Passwords } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
@@ -63,7 +63,7 @@ export function createHandle(deps: HandlerDeps): Handle {
     if (hashes !== true) return await handleAgain(deps, request, unit);
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
     unit.enteredAt = performance.now();
-    return await line.enter({ client: request.clientAddress, gone: request.gone }, () => {
+    return await line.enter({ client: clientOf(request.clientAddress), gone: request.gone }, () => {
       const waitedMs = performance.now() - unit.enteredAt;
       // Its time would be up before it is done.
       if (waitedMs > waitedMaxMs) throw tooBusy(waitedMs);

@@ -1,3 +1,4 @@
+import ipaddr from "ipaddr.js";
 import { AppError } from "../errors.ts";
 
 /** Somebody who waits is told to come back rather than to wait for longer: a request has 5 s, its own hashing included. */
@@ -33,6 +34,13 @@ export interface HashLine {
    * @throws AppError 503 `TOO_BUSY`, at once where the wait would be too long, with the seconds it would be.
    */
   enter<T>(who: Waiting, work: () => Promise<T>): Promise<T>;
+}
+
+/** Whom an address stands for: of IPv6, the network of 2^64 addresses that one customer has. */
+export function clientOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  return parsed.kind() === "ipv4" ? parsed.toString() : (parsed as ipaddr.IPv6).parts.slice(0, 4).join(":");
 }
 
 /**
@@ -89,9 +97,11 @@ export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLi
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
     const started = performance.now();
     try {
-      return await work();
-    } finally {
+      const result = await work();
+      // A database that stalls, and fails the request in the end, says nothing of how long hashes take.
       averageMs += (performance.now() - started - averageMs) * smoothing;
+      return result;
+    } finally {
       running -= 1;
       next();
     }

@@ -73,15 +73,32 @@ export function canonicalEmail(email: string): string {
 /** Fields that are text wherever they stand; BetterAuth would store a number for a name, and fail on a list. */
 const textFields = ["name", "email", "password", "currentPassword", "newPassword", "callbackURL", "token"];
 
+/** What each route needs, said in words before BetterAuth says it in its library's. */
+const requiredFields: Partial<Record<AuthRouteName, readonly string[]>> = {
+  signUp: ["name", "email", "password"],
+  signIn: ["email", "password"],
+  changePassword: ["currentPassword", "newPassword"],
+  revokeSession: ["token"],
+};
+const booleanFields = ["rememberMe", "revokeOtherSessions"];
+
 function requireTypes(route: AuthRouteName, body: Body): void {
+  for (const name of requiredFields[route] ?? [])
+    if (body[name] === undefined) throw invalid("VALIDATION_ERROR", `${name}: is missing.`);
+  for (const name of booleanFields) {
+    const value = body[name];
+    const isBoolean = typeof value === "boolean" || (typeof value === "string" && booleans.has(value));
+    if (value !== undefined && !isBoolean)
+      throw invalid("VALIDATION_ERROR", `${name}: true or false is expected.`);
+  }
   for (const name of textFields) {
     if (Object.hasOwn(body, name) && typeof body[name] !== "string") {
-      throw invalid("VALIDATION_ERROR", `[body.${name}] Invalid input: expected string`);
+      throw invalid("VALIDATION_ERROR", `${name}: a text is expected.`);
     }
   }
   const { image } = body as { image?: unknown };
   if (image !== undefined && image !== null && typeof image !== "string") {
-    throw invalid("VALIDATION_ERROR", "[body.image] Invalid input: expected string or null");
+    throw invalid("VALIDATION_ERROR", "image: an http or https address, or null, is expected.");
   }
   if (route === "updateUser" && !["name", "image", "email"].some((name) => Object.hasOwn(body, name))) {
     throw invalid("VALIDATION_ERROR", "Nothing to update: a name or an image is expected.");
@@ -93,7 +110,7 @@ function requireWellFormed(name: string, value: unknown): void {
   if (value.includes("\0") || !value.isWellFormed()) {
     throw invalid(
       "VALIDATION_ERROR",
-      `[body.${name.slice(0, 40).toWellFormed()}] Invalid input: a character that is not allowed`,
+      `${name.slice(0, 40).toWellFormed()}: has a character that is not allowed.`,
     );
   }
 }
@@ -101,15 +118,15 @@ function requireWellFormed(name: string, value: unknown): void {
 /** An address as a `Location` can carry it: BetterAuth copies it there. @throws AppError 400. */
 function headerSafe(address: string): string {
   if (/\p{Cc}/u.test(address))
-    throw invalid("VALIDATION_ERROR", "[body.callbackURL] Invalid input: a line break");
+    throw invalid("VALIDATION_ERROR", "callbackURL: has a line break or another control character.");
   return address.replace(/[^\x21-\x7e]+/gu, encodeURIComponent);
 }
 
 function requireName(name: unknown): void {
   if (typeof name !== "string") return;
-  if (name.trim() === "") throw invalid("VALIDATION_ERROR", "[body.name] Too short: a name is expected");
+  if (name.trim() === "") throw invalid("VALIDATION_ERROR", "name: is missing.");
   if (codePoints(name) > nameMaxLength)
-    throw invalid("VALIDATION_ERROR", `[body.name] Too long: at most ${nameMaxLength} characters`);
+    throw invalid("VALIDATION_ERROR", `name: is too long; at most ${nameMaxLength} characters.`);
 }
 
 function requireImage(image: unknown): void {
@@ -117,7 +134,7 @@ function requireImage(image: unknown): void {
   if (typeof image !== "string") return;
   const address = URL.canParse(image) ? new URL(image) : undefined;
   if (image.length > imageMaxLength || (address?.protocol !== "https:" && address?.protocol !== "http:")) {
-    throw invalid("VALIDATION_ERROR", "[body.image] Invalid input: an http or https address is expected");
+    throw invalid("VALIDATION_ERROR", "image: an http or https address is expected.");
   }
 }
 

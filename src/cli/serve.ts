@@ -145,12 +145,18 @@ async function drain(
     late.promise,
   ]);
   clearTimeout(timer);
-  if (reason === "second signal") {
-    log.warn({ event: "stopped", reason }, "stopped at once");
+  const close = async () => {
+    await listener.stop();
+    await service.close();
+    return "closed";
+  };
+  // What goes on behind the answers may take as long as a database does.
+  const end =
+    reason === "second signal" ? reason : await Promise.race([close(), second.then(() => "second signal")]);
+  if (end === "second signal") {
+    log.warn({ event: "stopped", reason: end }, "stopped at once");
     return 1;
   }
-  await listener.stop();
-  await service.close();
   log.info({ event: "stopped", reason }, "stopped");
   return 0;
 }

@@ -55,10 +55,10 @@ export async function schemaStatus(connection: MigrationConnection): Promise<Sch
   return compare(known, (await hasTable(connection, journal)) ? await readJournal(connection) : []);
 }
 
-/** Reads the journal, and a row of what verify reads. */
-export const probeText = `SELECT tag, hash, min_reader, (SELECT count(*) FROM (SELECT s.id FROM session s JOIN "user" u ON u.id = s.user_id LIMIT 1) AS one) AS sessions FROM ${journal}`;
+/** Reads the journal. */
+export const journalText = `SELECT tag, hash, min_reader FROM ${journal} ORDER BY tag`;
 
-/** What `probeText` found: @returns the tags of migrations that are missing. */
+/** What `journalText` found: @returns the tags of migrations that are missing. */
 export function missingMigrations(
   provider: MigrationConnection["provider"],
   rows: readonly Row[],
@@ -75,7 +75,7 @@ async function hasTable({ provider, query }: MigrationConnection, name: string):
 }
 
 async function readJournal({ query }: MigrationConnection): Promise<Row[]> {
-  return await query(`SELECT tag, hash, min_reader FROM ${journal} ORDER BY tag`);
+  return await query(journalText);
 }
 
 async function record(

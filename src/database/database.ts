@@ -24,6 +24,8 @@ export interface Database {
   readonly schema: Readonly<Record<string, object>>;
   /** A Drizzle database that sees what is committed and never writes. */
   reads(): object;
+  /** @throws AppError 503 when what `reads` would see is not the database any more: a file that was replaced. */
+  requireOpen?(): void;
   /**
    * Begins a writing transaction. @throws AppError 503 when no connection or lock is had in time.
    * @param statementTimeoutMs for each statement on a server; default 4 s, which suits requests.

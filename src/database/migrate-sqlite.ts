@@ -17,9 +17,9 @@ const header = "SQLite format 3\0";
  * @returns the tags applied now.
  */
 export async function migrateSqliteFile(path: string): Promise<readonly string[]> {
+  requireOwnLog(path);
   if (existsSync(path)) {
     requireSqliteFile(path);
-    requireOwnLog(path);
     return await migrateFile(path);
   }
   let applied: readonly string[] = [];
@@ -70,6 +70,17 @@ async function migrateFile(path: string): Promise<readonly string[]> {
   }
 }
 
+/** A copy of three starts at once is one; one of another time is another's. */
+const snapshotSharedMs = 60_000;
+
+function snapshotPath(path: string): string {
+  for (let number = 1; ; number += 1) {
+    const snapshot = `${path}.before-adoption${number === 1 ? "" : `-${number}`}`;
+    const found = statSync(snapshot, { throwIfNoEntry: false });
+    if (found === undefined || Date.now() - found.mtimeMs < snapshotSharedMs) return snapshot;
+  }
+}
+
 /**
  * Copies the database of another service before its tables are taken over.
  * @returns where to; undefined when there is nothing to take over, or a copy that another start has made.
@@ -79,7 +90,7 @@ async function keepSnapshot(
   path: string,
   retry: (run: () => void) => Promise<void>,
 ): Promise<string | undefined> {
-  const snapshot = `${path}.before-adoption`;
+  const snapshot = snapshotPath(path);
   let tables = 0;
   await retry(() => {
     tables = db.query("SELECT 1 FROM sqlite_master WHERE name = 'latchkey_migration'").all().length;

@@ -2,14 +2,16 @@ import { neonConfig, Pool, type PoolClient } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-serverless";
 import { drizzle as drizzleOver } from "drizzle-orm/pg-proxy";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
+import { batchLookup } from "./sessions/lookup.ts";
 import { openNeonSessions } from "./sessions/neon-sessions.ts";
-import { missingMigrations, probeText } from "./apply-migrations.ts";
+import { journalText, missingMigrations } from "./apply-migrations.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
 import {
   beginText,
   connectTimeoutMs,
   createLateStatements,
   type LateStatements,
+  lookupMark,
   queryTimeoutMs,
 } from "./server-statements.ts";
 import { repeatLost, storeFailure, storeUnavailable } from "./store-error.ts";
@@ -33,14 +35,14 @@ export function openNeon(
   if (proxy !== null) useProxy(proxy);
   const lookups = Math.max(1, Math.floor(connections * lookupShare));
   const pool = openPool(url, connections - lookups, queryTimeoutMs, onPoolError);
-  const statementsLate = (lateMs: number): LateStatements =>
-    createLateStatements((text, parameters) => pool.query(text, parameters), lateMs);
+  const statementsLate = (lateMs: number, name?: string): LateStatements =>
+    createLateStatements((text, parameters) => pool.query(text, parameters), lateMs, name);
   const read = createReader(pool, statementsLate(queryTimeoutMs));
   const readingDb = drizzleOver(read, { schema });
   const lookUps = openNeonSessions(
     openPool(url, lookups, lookupTimeoutMs, onPoolError),
     lookups,
-    statementsLate(lookupTimeoutMs),
+    statementsLate(lookupTimeoutMs, lookupMark),
   );
 
   let usedAt = performance.now();
@@ -65,7 +67,10 @@ export function openNeon(
       return transaction(await beginOn(pool, statementTimeoutMs), statementTimeoutMs);
     },
     idleMs: () => performance.now() - usedAt,
-    probe: async () => missingMigrations("pg", (await read(probeText, [], "execute")).rows),
+    async probe() {
+      await read(batchLookup, [[]], "all");
+      return missingMigrations("pg", (await read(journalText, [], "execute")).rows);
+    },
     async close() {
       await lookUps.close();
       await pool.end();

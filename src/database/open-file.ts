@@ -1,4 +1,4 @@
-import { closeSync, existsSync, linkSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, linkSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { CommandError } from "../errors.ts";
 
 /** How often the path is looked at while nobody writes. */
@@ -14,6 +14,7 @@ export interface OpenFile {
   isLost(): boolean;
   /** @throws also when what stands on the disk is not a whole database. */
   requireWhole(): void;
+  /** Forgets the second name where it has nothing more than the first. */
   close(): void;
 }
 
@@ -23,6 +24,9 @@ export interface OpenFile {
  */
 export function watchOpenFile(path: string, onLost: (error: Error) => void): OpenFile {
   keepName(path);
+  // The process's end closes it: whoever closes a descriptor takes all of the process's locks on the file with it, and
+  // SQLite's connections last until their statements are collected.
+  const descriptor = openSync(path, "r");
   const names = [path, `${path}-wal`];
   const opened = names.map(identityOf);
   let lost: Error | undefined;
@@ -49,10 +53,15 @@ export function watchOpenFile(path: string, onLost: (error: Error) => void): Ope
     isLost: () => lost !== undefined,
     requireWhole() {
       requireOwn();
-      const problem = damageOf(path);
+      const problem = damageOf(descriptor);
       if (problem !== null) throw new Error(`${path} ${problem}`);
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer);
+      // Nothing is left in the log that could be mixed up with another file.
+      const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+      if (lost === undefined && logBytes === 0) rmSync(otherName(path), { force: true });
+    },
   };
 }
 
@@ -80,6 +89,7 @@ function keepName(path: string): void {
  */
 export function requireOwnLog(path: string): void {
   const [log, other] = [`${path}-wal`, otherName(path)];
+  if (!existsSync(path)) return requireNothingLeft(path, log, other);
   if (!existsSync(log) || statSync(log).size === 0 || !existsSync(other)) return;
   if (identityOf(other) === identityOf(path) || areEqual(other, path)) return;
   throw new CommandError(
@@ -88,23 +98,33 @@ export function requireOwnLog(path: string): void {
   );
 }
 
+/** A new database must not be made where one was lost, and never under another one's log. */
+function requireNothingLeft(path: string, log: string, other: string): void {
+  const anew = `to start with an empty database: rm -f ${other} ${log} ${path}-shm`;
+  if (existsSync(other))
+    throw new CommandError(
+      `${path} is gone, but what latchkey had open is kept as ${other}`,
+      `to go on with it: mv ${other} ${path}; ${anew}`,
+    );
+  if (existsSync(log) && statSync(log).size > 0)
+    throw new CommandError(
+      `${path} is gone, but its log ${log} is there, with what was written last`,
+      `to go on: put ${path} back; ${anew}`,
+    );
+}
+
 function identityOf(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   return found === undefined ? null : `${found.dev}:${found.ino}`;
 }
 
 /** What a file's first bytes say that it is not: https://sqlite.org/fileformat.html §1.3. */
-function damageOf(path: string): string | null {
+function damageOf(descriptor: number): string | null {
   const header = Buffer.alloc(100);
-  const descriptor = openSync(path, "r");
-  try {
-    if (readSync(descriptor, header, 0, header.length, 0) < header.length) return "is empty or cut short";
-  } finally {
-    closeSync(descriptor);
-  }
+  if (readSync(descriptor, header, 0, header.length, 0) < header.length) return "is empty or cut short";
   if (header.toString("latin1", 0, headerMagic.length) !== headerMagic) return "is not a SQLite database";
   const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
-  return statSync(path).size < pageSize * header.readUInt32BE(28) ? "is cut short" : null;
+  return fstatSync(descriptor).size < pageSize * header.readUInt32BE(28) ? "is cut short" : null;
 }
 
 /** Whether two files hold the same bytes: a copy of a data directory has files of its own. */

@@ -2,8 +2,9 @@ import { SQL } from "bun";
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { withDeadline } from "../deadline.ts";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
+import { batchLookup } from "./sessions/lookup.ts";
 import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
-import { missingMigrations, probeText } from "./apply-migrations.ts";
+import { journalText, missingMigrations } from "./apply-migrations.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
 import {
   beginText,
@@ -11,6 +12,7 @@ import {
   createLateStatements,
   keepsSessions,
   type LateStatements,
+  lookupMark,
   queryTimeoutMs,
 } from "./server-statements.ts";
 import { repeatLost, storeFailure, storeUnavailable } from "./store-error.ts";
@@ -27,31 +29,50 @@ export function openPostgres(url: string, connections: number): Database {
     const expired = AbortSignal.timeout(connectTimeoutMs);
     return await pool.reserve({ signal: expired });
   };
-  const statementsLate = (lateMs: number): LateStatements =>
+  const statementsLate = (lateMs: number, name?: string): LateStatements =>
     createLateStatements(
       (text, parameters) => onConnection(connect, (run) => run(text, parameters, false)),
       lateMs,
+      name,
     );
   const read = createReader(connect, statementsLate(queryTimeoutMs));
   const readingDb = drizzleOver(read);
-  const sessions = openPostgresSessions({
+  const lookUps = openPostgresSessions({
     open: (options) => new SQL({ ...connectionOptions(url, 1), ...options }),
     keepsSessions: (asker) =>
       onConnection(connect, (run) => keepsSessions(asker, (text) => run(text, [], false))),
-    late: statementsLate(lookupTimeoutMs),
+    late: statementsLate(lookupTimeoutMs, lookupMark),
   });
 
+  let usedAt = performance.now();
+  const use = () => void (usedAt = performance.now());
   return {
     driver: "postgres",
     provider: "pg",
     schema,
-    sessions,
-    reads: () => readingDb,
-    begin: async (statementTimeoutMs = queryTimeoutMs) =>
-      transaction(await beginOn(connect, statementTimeoutMs), statementTimeoutMs),
-    probe: async () => missingMigrations("pg", await read(probeText, [], false)),
+    sessions: {
+      find(token) {
+        use();
+        return lookUps.find(token);
+      },
+      close: () => lookUps.close(),
+    },
+    reads() {
+      use();
+      return readingDb;
+    },
+    async begin(statementTimeoutMs = queryTimeoutMs) {
+      use();
+      return transaction(await beginOn(connect, statementTimeoutMs), statementTimeoutMs);
+    },
+    // Neon's is one that sleeps, by whatever driver.
+    ...(new URL(url).hostname.endsWith(".neon.tech") ? { idleMs: () => performance.now() - usedAt } : {}),
+    async probe() {
+      await read(batchLookup, ["{}"], true);
+      return missingMigrations("pg", await read(journalText, [], false));
+    },
     async close() {
-      await sessions.close();
+      await lookUps.close();
       await pool.close({ timeout: 1 });
     },
   };

@@ -4,6 +4,9 @@ export const connectTimeoutMs = 4_800;
 export const queryTimeoutMs = 4_000;
 const lockTimeoutMs = 2_000;
 
+/** The same in every process, so that a pooler's sessions keep one prepared lookup and not one of each start. */
+export const lookupMark = "latchkey lookup";
+
 /** Begins a transaction whose statements the server itself ends. Its settings end with it: a pooler takes none for a session. */
 export function beginText(statementTimeoutMs: number): string {
   return `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL lock_timeout = ${lockTimeoutMs}`;
@@ -20,12 +23,13 @@ export interface LateStatements {
 /**
  * @param ask runs a statement on a connection of its own, also through a pooler, which hides whose connection is whose.
  * @param lateMs how long a marked statement may run.
+ * @param name of them; one that several instances share has each end the late ones of all.
  */
 export function createLateStatements(
   ask: (text: string, parameters: unknown[]) => Promise<unknown>,
   lateMs: number,
+  name = `latchkey ${crypto.randomUUID()}`,
 ): LateStatements {
-  const name = `latchkey ${crypto.randomUUID()}`;
   let again: ReturnType<typeof setTimeout> | undefined;
   const endLate = async (): Promise<void> => {
     // Where that fails too, the server is away, or has ended them by itself.

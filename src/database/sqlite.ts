@@ -1,7 +1,7 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
-import { openSqliteSessions } from "./sessions/sqlite-sessions.ts";
-import { missingMigrations, probeText } from "./apply-migrations.ts";
+import { openSqliteSessions, sessionLookup } from "./sessions/sqlite-sessions.ts";
+import { journalText, missingMigrations } from "./apply-migrations.ts";
 import type { Database, Row, Transaction } from "./database.ts";
 import { type OpenFile, watchOpenFile } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
@@ -28,11 +28,8 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
   const lookUps = openSqliteSessions(path, reader);
   const file = watchOpenFile(path, (error) => {
     // What was committed goes from the log, which may have lost its name too, into the file; no other gets it.
-    try {
-      writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
-    } finally {
-      onFileLost(error);
-    }
+    saveLog(writer);
+    onFileLost(error);
   });
   for (const connection of [writer, reader]) connection.run("PRAGMA busy_timeout = 0");
   const readingDb = drizzle(reader, { schema });
@@ -51,6 +48,9 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
       close: () => lookUps.close(),
     },
     reads: () => readingDb,
+    requireOpen() {
+      if (file.isLost()) requireOwn(file);
+    },
     async begin(): Promise<Transaction> {
       requireOwn(file);
       const deadline = performance.now() + lockTimeoutMs;
@@ -65,23 +65,25 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
         release();
         throw storeUnavailable(cause);
       }
-      return transaction(writer, writingDb, release);
+      return transaction(writer, writingDb, file, release);
     },
     async probe() {
       file.requireWhole();
       // On a connection of its own: what the others have read before may not be there any more.
       const fresh = new SqliteDatabase(path, { readonly: true });
       try {
-        return missingMigrations("sqlite", fresh.query<Row, []>(probeText).all());
+        fresh.query(sessionLookup).get("");
+        return missingMigrations("sqlite", fresh.query<Row, []>(journalText).all());
       } finally {
         fresh.close();
       }
     },
     async close() {
+      if (!file.isLost()) saveLog(writer);
       // The sessions' guard, which closes last, must outlive every connection.
-      file.close();
       writer.close();
       await lookUps.close();
+      file.close();
     },
   };
 }
@@ -95,7 +97,16 @@ function requireOwn(file: OpenFile): void {
   }
 }
 
-function transaction(writer: SqliteDatabase, db: object, release: () => void): Transaction {
+/** Brings what is in the log into the file; a transaction that is open puts it off to its end. */
+function saveLog(writer: SqliteDatabase): void {
+  try {
+    writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {
+    // Busy, or damaged: there is nothing else to be done with it.
+  }
+}
+
+function transaction(writer: SqliteDatabase, db: object, file: OpenFile, release: () => void): Transaction {
   let isOpen = true;
   // Once: whoever has the lock by then must not lose it, nor a transaction that is theirs.
   const end = () => {
@@ -103,6 +114,7 @@ function transaction(writer: SqliteDatabase, db: object, release: () => void): T
     isOpen = false;
     try {
       if (writer.inTransaction) writer.run("ROLLBACK");
+      if (file.isLost()) saveLog(writer);
     } catch {
       // `begin` tries again before anything else is written.
     } finally {
@@ -119,6 +131,7 @@ function transaction(writer: SqliteDatabase, db: object, release: () => void): T
     async commit() {
       if (!isOpen) return;
       try {
+        file.requireOwn();
         // A reader that checkpoints can make COMMIT itself report busy; the transaction is then still open.
         await retryWhileBusy(() => writer.run("COMMIT"), performance.now() + lockTimeoutMs);
       } catch (cause) {

@@ -47,5 +47,5 @@ function generatedSecretCheck(dataDir: string, database: string): Check {
   if (risk !== null) return failed(name, `${path} ${risk.reason}`, risk.remedy);
   return weakness === null
     ? passed(name, `generated, in ${path}, strong`)
-    : failed(name, `${path} ${weakness}`, restore);
+    : failed(name, `${path} ${weakness}`, `${rotation} and OLD from that file, which then goes`);
 }

@@ -10,6 +10,8 @@ export interface HealthDeps {
   readonly version: string;
   /** Reads what a start would: the tags of migrations that are missing. */
   readonly probe: () => Promise<readonly string[]>;
+  /** Throws when the database is known to be lost, so that the last result does not count. */
+  readonly requireOpen?: () => void;
   /** How long no request has asked the database, in ms; only of one that sleeps meanwhile. */
   readonly idleMs?: (() => number) | undefined;
   /** Hears why the database is not ready, once until it is again. */
@@ -50,6 +52,11 @@ export function createHealth(deps: HealthDeps): () => Promise<Response> {
   };
   return async () => {
     const now = deps.now();
+    try {
+      deps.requireOpen?.();
+    } catch {
+      last = undefined;
+    }
     const isIdle = last !== undefined && (deps.idleMs?.() ?? 0) > idleAfterMs;
     if (last === undefined || (!isIdle && (now - last.at > reuseMs || now < last.at)))
       last = { at: now, check: probe() };

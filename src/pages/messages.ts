@@ -48,14 +48,14 @@ export function explainRefusal(refusal: Refusal, names: FormNames): FormError {
   return { fields: {}, form: "That did not work. Check what you entered and try again." };
 }
 
-/** BetterAuth's and our own form: `[body.name] Too long: at most 100 characters`. */
+/** The API's form: `name: is too long; at most 100 characters.` */
 function explainValidation(message: string): FormError {
-  const field = /^\[body\.(\w{1,40})\]/.exec(message)?.[1];
+  const field = /^(\w{1,40}): /.exec(message)?.[1];
   if (field === undefined) return { fields: {}, form: "Check what you entered and try again." };
   if (field === "email") return { fields: { email: "Enter an email address such as name@example.com." } };
   if (message.includes("not allowed"))
     return { fields: { [field]: "This has a character in it that cannot be used." } };
-  if (field === "name" && message.includes("Too long"))
+  if (field === "name" && message.includes("too long"))
     return { fields: { name: "Enter a name of at most 100 characters." } };
   return { fields: { [field]: "Check this and try again." } };
 }

@@ -19,18 +19,15 @@ export function readCookie(header: string, name: string): string | undefined {
   return raw === undefined ? undefined : cookieValue(raw);
 }
 
-/** The values of all cookies of one name, in their order; a few are more than any browser sends. */
+/** The values of all cookies of one name, in their order. */
 export function allCookies(header: string, name: string): readonly string[] {
-  const values = header.split(";").flatMap((pair) => {
+  return header.split(";").flatMap((pair) => {
     const equals = pair.indexOf("=");
     return equals !== -1 && pair.slice(0, equals).trim() === name
       ? [cookieValue(pair.slice(equals + 1))]
       : [];
   });
-  return values.slice(0, sameNameMax);
 }
-
-const sameNameMax = 20;
 
 /** What stands between a cookie's `=` and its semicolon; the first of duplicates. */
 export function rawCookie(header: string, name: string): string | undefined {

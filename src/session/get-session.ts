@@ -1,6 +1,6 @@
 import { plainCookie, type ReadToken } from "./cookie.ts";
 import type { SessionRow, SessionStore } from "../database/sessions/store.ts";
-import { isForOneDay, sessionEnd } from "./verifier.ts";
+import { isForOneDay, isLive, sessionEnd } from "./verifier.ts";
 
 export interface SessionReaderDeps {
   readonly sessions: SessionStore;
@@ -58,8 +58,7 @@ export function createSessionReader(deps: SessionReaderDeps): ReadSession {
 function needsBetterAuth(row: SessionRow, deps: SessionReaderDeps): boolean {
   const now = deps.now();
   const end = sessionEnd(row, deps.sessionMaxAgeSeconds);
-  // A damaged instant is neither past nor future, and no session.
-  if (!(end >= now)) return true;
+  if (!isLive(row, deps.sessionMaxAgeSeconds, now)) return true;
   const due = end - deps.sessionExpiresInSeconds * 1000 + deps.sessionUpdateAgeSeconds * 1000 <= now;
   return due && !isClamped(row, deps.sessionMaxAgeSeconds) && !isForOneDay(row, deps.sessionExpiresInSeconds);
 }

@@ -25,6 +25,21 @@ export function sessionEnd(row: Pick<SessionRow, "expiresAt" | "createdAt">, max
   return Math.min(row.expiresAt, row.createdAt + maxAgeSeconds * 1000);
 }
 
+/** How far the clocks of instances that share a database may differ. */
+const clockToleranceMs = 60 * 60 * 1_000;
+
+/**
+ * Whether a session lives at `now`. One that was made in the future has no absolute end to be believed: it is damaged, as
+ * is one whose instants compare with nothing.
+ */
+export function isLive(
+  row: Pick<SessionRow, "expiresAt" | "createdAt">,
+  maxAgeSeconds: number,
+  now: number,
+): boolean {
+  return sessionEnd(row, maxAgeSeconds) >= now && row.createdAt <= now + clockToleranceMs;
+}
+
 const dayMs = 24 * 60 * 60 * 1_000;
 /** The two instants of a row are read from the clock one after the other. */
 const dayToleranceMs = 10_000;
@@ -47,7 +62,7 @@ export function isForOneDay(
  */
 export function createVerifier(deps: VerifierDeps): Verify {
   const judge = (row: SessionRow | null): Verification =>
-    row !== null && sessionEnd(row, deps.sessionMaxAgeSeconds) >= deps.now()
+    row !== null && isLive(row, deps.sessionMaxAgeSeconds, deps.now())
       ? { session: row }
       : { refusal: "SESSION_EXPIRED" };
   return (cookie, authorization) => {

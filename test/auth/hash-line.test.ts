@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createHashLine } from "../../src/auth/hash-line.ts";
+import { clientOf, createHashLine } from "../../src/auth/hash-line.ts";
 
 /** A line whose work ends when the test says so. */
 function open(concurrency = 1, waiting = 1_000) {
@@ -114,4 +114,17 @@ describe("createHashLine", () => {
     await expect(failing).rejects.toThrow("broken");
     expect(await line.enter({ client: "a", gone: undefined }, async () => "fine")).toBe("fine");
   });
+});
+
+test.each([
+  ["203.0.113.9", "203.0.113.9"],
+  ["::ffff:203.0.113.9", "203.0.113.9"],
+  ["2001:db8:1:2:3:4:5:6", clientOf("2001:db8:1:2::1")],
+  ["not an address", "not an address"],
+])("%s stands for %s", (address, client) => {
+  expect(clientOf(address)).toBe(client);
+});
+
+test("networks of IPv6 are told apart", () => {
+  expect(clientOf("2001:db8:1:3::1")).not.toBe(clientOf("2001:db8:1:2::1"));
 });

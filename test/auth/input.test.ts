@@ -54,8 +54,18 @@ describe("checkInput", () => {
       { image: `https://e.example/${"x".repeat(2_048)}` },
       "VALIDATION_ERROR",
     ],
-    ["a new password of 7", "changePassword", { newPassword: "1234567" }, "PASSWORD_TOO_SHORT"],
-    ["a new password of 129", "changePassword", { newPassword: "x".repeat(129) }, "PASSWORD_TOO_LONG"],
+    [
+      "a new password of 7",
+      "changePassword",
+      { currentPassword: "x", newPassword: "1234567" },
+      "PASSWORD_TOO_SHORT",
+    ],
+    [
+      "a new password of 129",
+      "changePassword",
+      { currentPassword: "x", newPassword: "x".repeat(129) },
+      "PASSWORD_TOO_LONG",
+    ],
     [
       "an old password of 7",
       "changePassword",
@@ -89,14 +99,30 @@ describe("checkInput", () => {
     ["false", false],
     ["off", false],
     ["0", false],
-    ["maybe", "maybe"],
-    ["__proto__", "__proto__"],
-    ["constructor", "constructor"],
     [true, true],
     [undefined, undefined],
   ])("reads a form's %p as %p", (given, read) => {
-    const body = checkInput("signIn", { rememberMe: given, revokeOtherSessions: given }, rules);
+    const body = checkInput("signIn", { ...person, rememberMe: given, revokeOtherSessions: given }, rules);
     expect([body["rememberMe"], body["revokeOtherSessions"]]).toEqual([read, read] as unknown[]);
+  });
+
+  test.each(["maybe", "__proto__", "constructor", 1, null])("refuses %p for yes or no, in words", (given) => {
+    for (const name of ["rememberMe", "revokeOtherSessions"])
+      expect(() => checkInput("signIn", { ...person, [name]: given }, rules)).toThrow(
+        `${name}: true or false is expected.`,
+      );
+  });
+
+  test.each([
+    ["signUp", "name"],
+    ["signUp", "email"],
+    ["signIn", "password"],
+    ["changePassword", "newPassword"],
+    ["revokeSession", "token"],
+  ] as const)("10-A4: %s says in words that %s is missing", (route, name) => {
+    const whole = { ...person, currentPassword: "x", newPassword: "another one", token: "t" };
+    const { [name]: _, ...body } = whole as Record<string, string>;
+    expect(() => checkInput(route, body, rules)).toThrow(`${name}: is missing.`);
   });
 
   test("says nothing of what was given in its answers", () => {

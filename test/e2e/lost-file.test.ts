@@ -66,6 +66,9 @@ describe("C13: a SQLite file that is not the open one any more", () => {
     expect(await becomes(503, "/health")).toBe(503);
     expect(await statusOf("/health/live")).toBe(200);
     expect(server.logs().filter(({ msg }) => /not the one that is open/.test(String(msg)))).toHaveLength(1);
+    // Nor is anything told from what is not the database any more.
+    const signIn = await createClient(server.origin).auth.signIn.email({ email: "a@example.com", password });
+    expect(signIn.error).toMatchObject({ status: 503 });
   });
 
   test("is found out without a write, too", async () => {
@@ -163,5 +166,80 @@ describe("C13: a backup that is moved over the file of a running server", () => 
     server = await spawnLatchkey({ env: database.env });
     expect(emails(path).emails).toHaveLength(6);
     expect(existsSync(`${path}-open`)).toBe(true);
+  });
+});
+
+describe("C13: a file that other programs open", () => {
+  test("keeps its locks through health checks: a backup takes nothing away", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      expect((await fetch(`${server.url}/health`)).status).toBe(200);
+      // As the README does it: another process that opens the file, reads it and closes it.
+      const backup = `${path}.backup-${round}`;
+      const script = `
+        import { Database } from "bun:sqlite";
+        const database = new Database(${JSON.stringify(path)}, { readwrite: true });
+        database.run("VACUUM INTO '${backup}'");
+        database.close();`;
+      const child = Bun.spawnSync([process.execPath, "-e", script]);
+      expect([child.exitCode, child.stderr.toString()]).toEqual([0, ""]);
+      expect(existsSync(`${path}-wal`)).toBe(true);
+      expect((await signUp()).error).toBeNull();
+      await Bun.sleep(1_100);
+      // Older than a good result is kept.
+      if (round === 0) await Bun.sleep(4_200);
+    }
+    expect(await statusOf("/health")).toBe(200);
+    expect(server.logs().filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  test.skipIf(!existsSync("/proc/locks"))("holds SQLite's lock on it before and after", async () => {
+    const inode = String(statSync(path).ino);
+    const locks = () =>
+      readFileSync("/proc/locks", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(`:${inode} `) && line.includes(` ${server.pid} `)).length;
+    const before = locks();
+    expect(before).toBeGreaterThan(0);
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    expect(locks()).toBe(before);
+  });
+});
+
+describe("C13: a file that is gone at the next start", () => {
+  const refused = async () => {
+    const { exitCode, stdout, stderr } = await runLatchkey(["serve"], {
+      env: { ...database.env, PORT: "0" },
+    });
+    expect(existsSync(path)).toBe(false);
+    return { exitCode, said: stdout + stderr };
+  };
+
+  test("though its log is there: no new one is made under it", async () => {
+    await server.kill();
+    renameSync(path, `${path}.elsewhere`);
+    rmSync(`${path}-open`);
+    expect(await refused()).toEqual({ exitCode: 1, said: expect.stringContaining(`put ${path} back`) });
+    renameSync(`${path}.elsewhere`, path);
+    server = await spawnLatchkey({ env: database.env });
+    expect(emails(path).emails).toHaveLength(1);
+  });
+
+  test("is not made anew while its second name has everything", async () => {
+    rmSync(path);
+    expect((await signUp()).error).toMatchObject({ status: 503 });
+    await server.stop();
+    const { exitCode, said } = await refused();
+    expect([exitCode, said]).toEqual([1, expect.stringContaining(`mv ${path}-open ${path}`)]);
+    renameSync(`${path}-open`, path);
+    server = await spawnLatchkey({ env: database.env });
+    expect(emails(path)).toMatchObject({ integrity: "ok", emails: { length: 1 } });
+  });
+
+  test("is made anew where nothing is left, as after a stop that was in order", async () => {
+    await server.stop();
+    expect(existsSync(`${path}-open`)).toBe(false);
+    rmSync(path);
+    server = await spawnLatchkey({ env: database.env });
+    expect(emails(path).emails).toEqual([]);
   });
 });

@@ -201,6 +201,17 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
       expect([await sessionsOf(member), await sessionsOf(other)]).toEqual([[], []]);
     });
 
+    test("finds the live one behind as many dead ones as a neighbour can toss", async () => {
+      const member = await addMember(database);
+      const token = await member.session();
+      const secret = database.env["BETTER_AUTH_SECRET"] ?? "";
+      const values = [...Array.from({ length: 60 }, (_, at) => `dead${at}.AAAA`), signToken(token, secret)];
+      const cookie = values.map((value) => `${name}=${value}`).join("; ");
+      const answer = await post(member.browser(server.origin, token), "sign-out", {}, { cookie });
+      expect(await answer.json()).toEqual({ success: true });
+      expect(await sessionsOf(member)).toEqual([]);
+    });
+
     test("that ended nothing does not say it did", async () => {
       const member = await addMember(database);
       const client = member.browser(server.origin, "gone");
@@ -238,6 +249,21 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
       const list = await member.browser(server.origin, healthy).fetch("/api/auth/list-sessions");
       expect(((await list.json()) as { id: string }[]).map(({ id }) => id)).toEqual([`s-${healthy}`]);
     }
+  });
+
+  test.each([
+    ["in a hundred years", 100 * 365 * day],
+    ["in two hours", 2 * 60 * 60 * 1000],
+  ])("a session made %s has no end to be believed, and is none", async (_what, aheadMs) => {
+    const member = await addMember(database);
+    const healthy = await member.session();
+    const token = await member.session({ ageMs: -aheadMs, leftMs: aheadMs + 7 * day });
+    const client = member.browser(server.origin, token);
+    expect(await verify(client)).toBe(401);
+    expect(await (await client.fetch("/api/auth/get-session")).json()).toBeNull();
+    expect((await member.browser(server.origin, token).fetch("/account")).status).toBe(303);
+    const list = await member.browser(server.origin, healthy).fetch("/api/auth/list-sessions");
+    expect(((await list.json()) as { id: string }[]).map(({ id }) => id)).toEqual([`s-${healthy}`]);
   });
 
   test("a refresh that loses against a revocation is no session, and no error", async () => {

@@ -188,20 +188,20 @@ describe("a form that is refused", () => {
   test.each([
     [
       "/signup",
-      "[body.name] Too long: at most 100 characters",
+      "name: is too long; at most 100 characters.",
       "name",
       "Enter a name of at most 100 characters.",
     ],
-    ["/signup", "[body.email] Invalid input", "email", "Enter an email address such as name@example.com."],
+    ["/signup", "email: a text is expected.", "email", "Enter an email address such as name@example.com."],
     [
       "/signup",
-      "[body.password] Invalid input: a character that is not allowed",
+      "password: has a character that is not allowed.",
       "password",
       "This has a character in it that cannot be used.",
     ],
     [
       "/account/profile",
-      "[body.name] Too long: at most 100 characters",
+      "name: is too long; at most 100 characters.",
       "name",
       "Enter a name of at most 100 characters.",
     ],

@@ -210,7 +210,10 @@ export const states: readonly PageState[] = [
     name: "sign-up-long",
     shows: "at most 100 characters",
     path: "/signup",
-    script: { ...long, ...refusal(400, "VALIDATION_ERROR", {}, "[body.name] Too long") },
+    script: {
+      ...long,
+      ...refusal(400, "VALIDATION_ERROR", {}, "name: is too long; at most 100 characters."),
+    },
     act: signUp,
   },
   {

@@ -15,6 +15,9 @@ const cacheSize = 10_240;
  */
 const readsPerCollection = 1_024;
 
+/** Looks one session up by its token. */
+export const sessionLookup = `SELECT ${sessionColumns((column) => column)} FROM session s JOIN user u ON u.id = s.user_id WHERE s.token = ?`;
+
 /**
  * Looks sessions up in SQLite through a cache. Three rules keep it exact: the guard is asked before every answer, the
  * guard is asked before the log and the log before the row, and `reader` never holds a read transaction, in which a
@@ -23,9 +26,7 @@ const readsPerCollection = 1_024;
 export function openSqliteSessions(path: string, reader: Database): SessionStore {
   const guard = openChangeGuard(path, reader);
   const log = openChangeLog(reader);
-  const lookup = reader.query<unknown, [string]>(
-    `SELECT ${sessionColumns((column) => column)} FROM session s JOIN user u ON u.id = s.user_id WHERE s.token = ?`,
-  );
+  const lookup = reader.query<unknown, [string]>(sessionLookup);
   const rows = createBoundedMap<SessionRow>(cacheSize);
   let isBehind = true;
   const catchUp = () => {
