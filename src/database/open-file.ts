@@ -43,6 +43,8 @@ export function watchOpenFile(path: string, onLost: (error: Error) => void): Ope
   const timer = setInterval(() => {
     try {
       requireOwn();
+      // Another process on the file may have ended in order, and taken it away.
+      keepName(path);
     } catch {
       // Whoever asks next hears of it, and so has `onLost`.
     }
