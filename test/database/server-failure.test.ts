@@ -25,7 +25,7 @@ async function explanation(driver: Driver, url: string, proxy: string | null): P
   }
 }
 
-describe.each(["postgres", "neon"] as const)("what is said of a %s server", (driver) => {
+describe.each(["postgres", "neon"] as const)("A3: what is said of a %s server", (driver) => {
   test.each([
     ["with another password", (url: URL) => void (url.password = "wrong"), /28P01.*user and password/],
     ["with another database", (url: URL) => void (url.pathname = "/absent"), /3D000.*createdb/],
@@ -40,13 +40,13 @@ describe.each(["postgres", "neon"] as const)("what is said of a %s server", (dri
   });
 });
 
-test("a host and port where nothing answers", async () => {
+test("A3: a host and port where nothing answers", async () => {
   expect(await explanation("postgres", "postgresql://a:hunter2@127.0.0.1:1/x", null)).toMatch(
     /^nothing answers at the host and port of DATABASE_URL: .* \| see that the server runs/,
   );
 });
 
-test("a server that is not PostgreSQL", async () => {
+test("A3: a server that is not PostgreSQL", async () => {
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("no") });
   expect(await explanation("postgres", `postgresql://a:hunter2@127.0.0.1:${server.port}/x`, null)).toMatch(
     /^the server did not answer in time: .* \| see that the server runs/,
@@ -54,7 +54,7 @@ test("a server that is not PostgreSQL", async () => {
   await server.stop(true);
 });
 
-describe("a Neon endpoint that cannot be reached", () => {
+describe("A3: a Neon endpoint that cannot be reached", () => {
   test.each([
     ["since nothing listens", "ws://127.0.0.1:1/v2"],
     ["since its name is unknown", null],

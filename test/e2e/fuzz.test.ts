@@ -188,7 +188,12 @@ function requests(cookies: readonly string[]): fc.Arbitrary<Fuzzed> {
     {
       weight: 2,
       arbitrary: record.map((fuzzed) =>
-        new URLSearchParams(Object.entries(fuzzed).map(([name, one]) => [name, String(one)])).toString(),
+        new URLSearchParams(
+          Object.entries(fuzzed).map(([name, one]) => [
+            name,
+            typeof one === "string" ? one : JSON.stringify(one),
+          ]),
+        ).toString(),
       ),
     },
     { weight: 1, arbitrary: nasty },

@@ -50,7 +50,7 @@ for (const [name, mode] of modes) {
   const reason = absent.get(mode.suite);
   for (const dialect of servers)
     describe.skipIf(reason !== undefined)(
-      `${dialect} behind ${name}${reason === undefined ? "" : ` (${reason})`}`,
+      `A1: ${dialect} behind ${name}${reason === undefined ? "" : ` (${reason})`}`,
       () => behind(dialect, mode),
     );
 }
@@ -170,7 +170,7 @@ function behind(dialect: "postgres" | "neon", mode: Mode): void {
 }
 
 describe.skipIf(absent.get("trixie") !== undefined || servers.length === 0)(
-  "a pooler in statement mode",
+  "A1: a pooler in statement mode",
   () => {
     test("is refused with the reason: latchkey needs transactions", async () => {
       let pooler: Pgbouncer | undefined;

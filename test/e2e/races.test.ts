@@ -33,7 +33,7 @@ const allowed: Readonly<Record<Action, readonly number[]>> = {
   refresh: [200],
 };
 
-describe.each(dialects)("two requests for one account at once on %s", (dialect) => {
+describe.each(dialects)("B6: two requests for one account at once on %s", (dialect) => {
   let database: TestDatabase;
   let servers: readonly RunningLatchkey[];
   beforeAll(async () => {

@@ -49,7 +49,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
   };
   const quote = (value: number | string) => (typeof value === "number" ? String(value) : `'${value}'`);
 
-  test("revoke-other-sessions ends all of 3,000, in the API and by the page", async () => {
+  test("B5: revoke-other-sessions ends all of 3,000, in the API and by the page", async () => {
     const member = await addMember(database);
     const own = await member.session();
     const client = member.browser(server.origin, own);
@@ -66,7 +66,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
     expect(await sessionsOf(member)).toEqual([own]);
   });
 
-  test("deleting an account and changing its password end more than a hundred sessions", async () => {
+  test("B5: deleting an account and changing its password end more than a hundred sessions", async () => {
     const member = await addMember(database);
     const client = member.browser(server.origin, await member.session());
     await addMany(member, 250);
@@ -79,7 +79,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
     expect(await sessionsOf(member)).toEqual([]);
   });
 
-  test("list-sessions shows the newest that live, and says how many there are", async () => {
+  test("B5: list-sessions shows the newest that live, and says how many there are", async () => {
     const member = await addMember(database);
     const own = await member.session();
     await addMany(member, 1_200);
@@ -96,7 +96,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
     expect(page).toContain("and 1151 more");
   });
 
-  describe("a session without remember me stays for one day", () => {
+  describe("B7: a session without remember me stays for one day", () => {
     const signIn = async (member: Member) => {
       const client = member.browser(server.origin, "none");
       client.jar.clear();
@@ -183,7 +183,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
     });
   });
 
-  describe("sign-out", () => {
+  describe("B9: sign-out", () => {
     test("ends every session presented, a dead cookie before them or not", async () => {
       const member = await addMember(database);
       const other = await addMember(database);
@@ -221,7 +221,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
     });
   });
 
-  test("revoke-session says whether it ended one", async () => {
+  test("B9: revoke-session says whether it ended one", async () => {
     const member = await addMember(database);
     const client = member.browser(server.origin, await member.session());
     const other = await member.session();
@@ -233,7 +233,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
       expect((await client.auth.revokeSession({ token })).data).toEqual({ status });
   });
 
-  test("a damaged instant is no session anywhere", async () => {
+  test("B10: a damaged instant is no session anywhere", async () => {
     if (dialect !== "sqlite") return;
     for (const column of ["expires_at", "created_at"]) {
       const member = await addMember(database);
@@ -254,7 +254,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
   test.each([
     ["in a hundred years", 100 * 365 * day],
     ["in two hours", 2 * 60 * 60 * 1000],
-  ])("a session made %s has no end to be believed, and is none", async (_what, aheadMs) => {
+  ])("B10: a session made %s has no end to be believed, and is none", async (_what, aheadMs) => {
     const member = await addMember(database);
     const healthy = await member.session();
     const token = await member.session({ ageMs: -aheadMs, leftMs: aheadMs + 7 * day });
@@ -266,7 +266,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
     expect(((await list.json()) as { id: string }[]).map(({ id }) => id)).toEqual([`s-${healthy}`]);
   });
 
-  test("a refresh that loses against a revocation is no session, and no error", async () => {
+  test("B10: a refresh that loses against a revocation is no session, and no error", async () => {
     const answers: string[] = [];
     for (let round = 0; round < 20; round += 1) {
       const member = await addMember(database);

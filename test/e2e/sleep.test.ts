@@ -10,7 +10,7 @@ setDefaultTimeout(60_000);
 
 const servers = dialects.filter((dialect) => dialect !== "sqlite");
 
-describe.skipIf(servers.length === 0).each(servers)("a %s database that slept", (dialect) => {
+describe.skipIf(servers.length === 0).each(servers)("A2: a %s database that slept", (dialect) => {
   let database: TestDatabase;
   let server: RunningLatchkey;
   let member: TestClient;
