@@ -8,19 +8,19 @@ import { secretFileRisk } from "./config/secret-file.ts";
 
 const environment = takeEnvironment(process.env);
 
+const machine = {
+  readFile: (path: string) => readFileSync(path, "utf8"),
+  secretFileRisk: (path: string) => secretFileRisk(path, { madeByUs: false }),
+  isTerminal: process.stderr.isTTY === true,
+  cpuCount: availableParallelism(),
+};
+const cwd = process.cwd();
+
 const status = await run(process.argv.slice(2), {
   version: packageJson.version,
-  loadConfig: (replaced = {}) =>
-    loadConfig(
-      { ...environment, ...replaced },
-      {
-        readFile: (path) => readFileSync(path, "utf8"),
-        secretFileRisk: (path) => secretFileRisk(path, { madeByUs: false }),
-        cwd: process.cwd(),
-        isTerminal: process.stderr.isTTY === true,
-        cpuCount: availableParallelism(),
-      },
-    ),
+  loadConfig: (replaced = {}) => loadConfig({ ...environment, ...replaced }, { ...machine, cwd }),
+  loadConfigOf: (elsewhere, directory) => loadConfig(elsewhere, { ...machine, cwd: directory }),
+  cwd,
   stdout: (line) => process.stdout.write(`${line}\n`),
   stderr: (line) => process.stderr.write(`${line}\n`),
   now: Date.now,

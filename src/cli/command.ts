@@ -9,6 +9,10 @@ export interface CommandContext {
    * @throws ConfigError
    */
   readonly loadConfig: (replaced?: Environment) => LoadedConfig;
+  /** The same for a server that is started elsewhere, by nothing but `environment`, in the directory `cwd`. */
+  readonly loadConfigOf: (environment: Environment, cwd: string) => LoadedConfig;
+  /** The working directory. */
+  readonly cwd: string;
   /** Writes a line of data. */
   readonly stdout: (line: string) => void;
   /** Writes a line for people. */

@@ -1,10 +1,21 @@
 import type { Check } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
+import { type Place, readForeignEnvironment } from "../doctor/foreign-environment.ts";
 import { type Command, exitStatus, printFailure } from "./command.ts";
 
-/** Runs every check and prints what each found. Exit status 1 when one failed. */
-export const doctor: Command = async (context, { json }) => {
-  const checks = await diagnose(context);
+/** Runs every check, on this shell's environment or that of a server elsewhere, and prints what each found. Exit status 1 when one failed. */
+export const doctor: Command<Place> = async (context, { json, ...place }) => {
+  const elsewhere = readForeignEnvironment(place, context.cwd);
+  const checks = await diagnose(
+    elsewhere === undefined
+      ? { ...context, from: "this shell's environment" }
+      : {
+          ...context,
+          loadConfig: (replaced = {}) =>
+            context.loadConfigOf({ ...elsewhere.environment, ...replaced }, elsewhere.cwd),
+          from: elsewhere.from,
+        },
+  );
   const count = (status: Check["status"]) => checks.filter((check) => check.status === status).length;
   const [failures, warnings] = [count("failure"), count("warning")];
   const status = failures > 0 ? "failure" : warnings > 0 ? "warning" : "ok";

@@ -14,7 +14,7 @@ Documentation: README.md, SECURITY.md and docs/ in latchkey's sources.`;
 const details: Readonly<Record<string, string>> = {
   serve: `
 It listens on HOST and PORT (PORT=0: any free port of a loopback HOST), applies missing migrations first, and runs
-until SIGTERM or SIGINT; then it answers the requests under way for 10 seconds at most, or until a second signal.
+until SIGTERM, SIGINT or SIGHUP; then it answers the requests under way for 10 seconds at most, or until a second signal.
 The log goes to stderr. With --json the log is JSON, and once it listens one line on stdout says where:
   {"event":"listening","url":…,"baseUrl":…,"port":…}
 All settings come from the environment: latchkey config`,
@@ -25,7 +25,9 @@ With --status: exit status 0 when the schema is up to date, 1 when migrations ar
 With --json: {"driver":…,"applied":[…]}, and with --status {"driver":…,"applied":[…],"pending":[…],"unknown":[…]}`,
   doctor: `
 It changes nothing and runs every check even when others fail: configuration, secret, database reach, latency and
-clock, schema, file modes, free disk, the session cookie's reach to each trusted origin, proxies.
+clock, schema, rows, file modes, free disk, the session cookie's reach to each trusted origin, proxies. It looks at the
+environment of the shell that it is started in, or with one of its options at that of the server itself:
+  latchkey doctor --unit latchkey    latchkey doctor --env-file /etc/latchkey.env    latchkey doctor --pid 1234
 Exit status: 0 without a failure (warnings count as none), 1 with one.
 With --json: {"status":…,"checks":[{"name":…,"status":"ok"|"warning"|"failure","detail":…,"remedy":…}]}`,
   config: `

@@ -100,7 +100,10 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     "--status",
     "change nothing: say what is applied, pending and unknown",
   );
-  add("doctor", "check everything that the server needs, all at once", commands.doctor);
+  add("doctor", "check everything that the server needs, all at once", commands.doctor)
+    .option("--env-file <file>", "take the environment from a file of NAME=value lines")
+    .option("--unit <unit>", "take the environment of a systemd service, by its name or its file")
+    .option("--pid <pid>", "take the environment of a running latchkey", parsePid);
   add("config", "print every setting, where it comes from, secrets masked", commands.config);
   add("healthcheck", "ask the running server whether it is ready", commands.healthcheck)
     .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
@@ -133,6 +136,11 @@ function parseHttpUrl(text: string): URL {
       "--url holds a user name or a password",
     );
   return url;
+}
+
+function parsePid(text: string): number {
+  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is no process id.");
 }
 
 function parseTimeout(text: string): number {

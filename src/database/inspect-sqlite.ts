@@ -1,7 +1,8 @@
 import { constants, Database as SqliteDatabase } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
+import { type MigrationConnection, type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
+import { inspectRows, type RowInspection } from "./inspect-rows.ts";
 import { requireOwnLog } from "./open-file.ts";
 import { migrations } from "./migrations.ts";
 
@@ -41,13 +42,20 @@ export async function inspectSqliteSchema(path: string): Promise<SchemaStatus> {
   if (!existsSync(path)) {
     return { applied: [], pending: migrations.sqlite.map(({ tag }) => tag), unknown: [] };
   }
-  return await reading(path, (db) =>
-    schemaStatus({
-      provider: "sqlite",
-      query: async (text, parameters = []) =>
-        db.query<SqliteRow, (string | number | boolean | null)[]>(text).all(...parameters),
-    }),
-  );
+  return await reading(path, (db) => schemaStatus(connectionTo(db)));
+}
+
+/** Reads what rows and keys of a file look like. */
+export async function inspectSqliteRows(path: string): Promise<RowInspection> {
+  return await reading(path, (db) => inspectRows(connectionTo(db)));
+}
+
+function connectionTo(db: SqliteDatabase): MigrationConnection {
+  return {
+    provider: "sqlite",
+    query: async (text, parameters = []) =>
+      db.query<SqliteRow, (string | number | boolean | null)[]>(text).all(...parameters),
+  };
 }
 
 /** The pragma does not know it of a file read as immutable. The header does: https://sqlite.org/fileformat.html §1.3.3. */

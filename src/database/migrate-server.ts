@@ -1,6 +1,7 @@
 import { CommandError } from "../errors.ts";
 import { adoptTables } from "./adopt/adopt.ts";
 import type { Database, Transaction } from "./database.ts";
+import { inspectRows, type RowInspection } from "./inspect-rows.ts";
 import { explained } from "./server-failure.ts";
 import { applyMigrations, type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
 
@@ -40,6 +41,16 @@ async function takeMigrationLock({ query }: Transaction): Promise<void> {
       );
     }
     await Bun.sleep(20 + Math.random() * 80);
+  }
+}
+
+/** Reads what rows and keys of a server's database look like, changing nothing. */
+export async function inspectServerRows(database: Database): Promise<RowInspection> {
+  const transaction = await database.begin();
+  try {
+    return await inspectRows({ provider: "pg", query: transaction.query });
+  } finally {
+    await transaction.rollback();
   }
 }
 

@@ -2,10 +2,11 @@ import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
 import { inspectServer } from "../database/inspect-server.ts";
-import { inspectSqlite, inspectSqliteSchema } from "../database/inspect-sqlite.ts";
+import { inspectSqlite, inspectSqliteRows, inspectSqliteSchema } from "../database/inspect-sqlite.ts";
 import type { SchemaStatus } from "../database/apply-migrations.ts";
+import type { RowInspection } from "../database/inspect-rows.ts";
 import { openDatabase } from "../database/open.ts";
-import { readSchemaStatus } from "../database/migrate-server.ts";
+import { inspectServerRows, readSchemaStatus } from "../database/migrate-server.ts";
 import { withDeadline } from "../deadline.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
 import { explainServerFailure } from "../database/server-failure.ts";
@@ -35,7 +36,10 @@ async function sqliteChecks(path: string, now: () => number): Promise<readonly C
       integrityCheck(path, damage),
       journalCheck(path, journalMode),
       clockCheck(databaseNow - now(), 0),
-      await guardedSchemaCheck(() => inspectSqliteSchema(path)),
+      ...(await schemaAndRows(
+        () => inspectSqliteSchema(path),
+        () => inspectSqliteRows(path),
+      )),
     ];
   } catch (error) {
     const remedy = `restore ${path} from a backup, or run latchkey as the user that owns it`;
@@ -77,7 +81,10 @@ async function serverChecks(config: Config, now: () => number): Promise<readonly
         : passed("database", detail),
       ...latencyChecks(roundTripMs),
       clockCheck(clockSkewMs, roundTripMs / 2),
-      await guardedSchemaCheck(() => readSchemaStatus(database)),
+      ...(await schemaAndRows(
+        () => readSchemaStatus(database),
+        () => inspectServerRows(database),
+      )),
     ];
   };
   try {
@@ -95,6 +102,34 @@ function latencyChecks(roundTripMs: number): readonly Check[] {
   if (roundTripMs <= slowMs) return [];
   const detail = `${Math.ceil(roundTripMs)} ms a round trip: each request that needs a session waits that long`;
   return [warned("latency", detail, "run latchkey in the database's region")];
+}
+
+/** Rows are looked at where the schema is one that can be read. */
+async function schemaAndRows(
+  readStatus: () => Promise<SchemaStatus>,
+  readRows: () => Promise<RowInspection>,
+): Promise<readonly Check[]> {
+  const schema = await guardedSchemaCheck(readStatus);
+  return schema.status === "ok" ? [schema, rowsCheck(await readRows())] : [schema];
+}
+
+function rowsCheck({ orphans, unbound }: RowInspection): Check {
+  const name = "rows";
+  const orphaned = `${orphans} sessions and accounts of users who are not there`;
+  if (unbound.length > 0) {
+    const without = `${unbound.join(" and ")} without a foreign key to user`;
+    return failed(
+      name,
+      `${without}${orphans === 0 ? "" : `, and ${orphaned}`}: a deleted user's rows stay, and his sessions with them`,
+      "restore a backup made by latchkey, or add FOREIGN KEY (user_id) REFERENCES user (id) ON DELETE CASCADE",
+    );
+  }
+  if (orphans === 0) return passed(name, "every session and account has its user");
+  return warned(
+    name,
+    `${orphaned}, as a deletion by hand without PRAGMA foreign_keys = ON leaves them`,
+    'DELETE FROM session WHERE user_id NOT IN (SELECT id FROM "user"), and the same FROM account',
+  );
 }
 
 async function guardedSchemaCheck(read: () => Promise<SchemaStatus>): Promise<Check> {

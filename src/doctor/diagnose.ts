@@ -13,6 +13,8 @@ export interface DiagnosisDeps {
   readonly loadConfig: (replaced?: Environment) => LoadedConfig;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
+  /** Where the environment comes from, fit to print. */
+  readonly from: string;
 }
 
 /** A group of checks, and the variables whose values it believes, the most telling first. */
@@ -63,10 +65,10 @@ const examinations: readonly Examination[] = [
 ];
 
 /** Runs every check, at once and each whatever the others find; changes nothing and never rejects. */
-export async function diagnose({ loadConfig, now }: DiagnosisDeps): Promise<readonly Check[]> {
+export async function diagnose({ loadConfig, now, from }: DiagnosisDeps): Promise<readonly Check[]> {
   const sound = loadPartialConfig(loadConfig);
   const groups = await Promise.all(examinations.map((examination) => examine(examination, sound, now)));
-  return [...configurationChecks(sound), ...groups.flat()];
+  return [...configurationChecks(sound, from), ...groups.flat()];
 }
 
 async function examine(
@@ -96,7 +98,7 @@ function impossible(name: string, needs: readonly string[], problems: readonly C
   return failed(name, `could not be checked: ${problem.variable} ${problem.reason}`, problem.remedy);
 }
 
-function configurationChecks({ loaded, problems }: PartialConfig): readonly Check[] {
+function configurationChecks({ loaded, problems }: PartialConfig, from: string): readonly Check[] {
   const name = "configuration";
   // Warnings of a configuration with parts left out may be about what stands in for them.
   const warnings = problems.length === 0 ? (loaded?.warnings ?? []) : [];
@@ -109,7 +111,7 @@ function configurationChecks({ loaded, problems }: PartialConfig): readonly Chec
   return [
     passed(
       name,
-      `no problem; ${set} of ${loaded?.settings.length ?? 0} settings are set, the others default`,
+      `no problem in ${from}: ${set} of ${loaded?.settings.length ?? 0} settings are set, the others default; the data directory is ${loaded?.config.dataDir ?? "unknown"}`,
     ),
   ];
 }

@@ -21,7 +21,23 @@ export function secretCheck({ config, settings }: LoadedConfig): Check {
   if (weak !== -1) return warned(name, `${from}: secret ${weak + 1} of ${count} ${weakness}`, rotation);
   if (count > 1) return passed(name, `${from}: ${count} strong secrets, the first signs and all verify`);
   const unused = config.database.driver === "sqlite" && existsSync(secretPath(config.dataDir));
+  if (unused && differs(secretPath(config.dataDir), config.secrets)) {
+    return warned(
+      name,
+      `${from}, and another one is in ${secretPath(config.dataDir)}: whoever signed in under that one is signed out`,
+      "BETTER_AUTH_SECRETS=2:NEW,1:OLD with OLD from that file; once nobody needs it any more, remove the file",
+    );
+  }
   return passed(name, `${from}, strong${unused ? "; the one in the data directory is not used" : ""}`);
+}
+
+/** Whether a generated secret is none of those that are set. */
+function differs(path: string, secrets: readonly string[]): boolean {
+  try {
+    return !secrets.includes(readFileSync(path, "utf8").trim());
+  } catch {
+    return false;
+  }
 }
 
 function databasePath({ database }: LoadedConfig["config"]): string {

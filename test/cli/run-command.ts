@@ -14,6 +14,13 @@ export interface CommandOptions {
   readonly now?: () => number;
 }
 
+const machine = {
+  readFile: (path: string) => readFileSync(path, "utf8"),
+  secretFileRisk: (path: string) => secretFileRisk(path, { madeByUs: false }),
+  isTerminal: false,
+  cpuCount: 2,
+};
+
 /** Runs one command line in this process, on an environment and a working directory of its own. */
 export async function runCommand(
   argv: readonly string[],
@@ -23,17 +30,9 @@ export async function runCommand(
   const stderr: string[] = [];
   const exitCode = await run(argv, {
     version: "1.2.3",
-    loadConfig: (replaced = {}) =>
-      loadConfig(
-        { ...env, ...replaced },
-        {
-          readFile: (path) => readFileSync(path, "utf8"),
-          secretFileRisk: (path) => secretFileRisk(path, { madeByUs: false }),
-          cwd,
-          isTerminal: false,
-          cpuCount: 2,
-        },
-      ),
+    loadConfig: (replaced = {}) => loadConfig({ ...env, ...replaced }, { ...machine, cwd }),
+    loadConfigOf: (elsewhere, directory) => loadConfig(elsewhere, { ...machine, cwd: directory }),
+    cwd,
     stdout: (text) => stdout.push(`${text}\n`),
     stderr: (text) => stderr.push(`${text}\n`),
     now,

@@ -197,6 +197,10 @@ async function helpOf(command: string): Promise<string> {
     loadConfig: () => {
       throw new Error("help needs no configuration");
     },
+    loadConfigOf: () => {
+      throw new Error("help needs no configuration");
+    },
+    cwd: "/",
     stdout: (text) => (printed += `${text}\n`),
     stderr: () => {},
     now: Date.now,
