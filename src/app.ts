@@ -17,6 +17,7 @@ import {
   createRequestDescription,
   createRequestIds,
   isHost,
+  opensPage,
   type Peers,
   type RequestContext,
   requireUniqueParameters,
@@ -96,7 +97,10 @@ export function createApp(deps: AppDeps): App {
     const shown = publicError(error);
     const { requestId } = context;
     if (shown.status >= 500) logFailure(shown, requestId);
-    return isPagePath(context.path) ? pages.error(shown, context) : errorResponse(shown);
+    // Whoever mistypes an address in a browser reads a page; an API's answer stays what its clients expect.
+    const isPage =
+      isPagePath(context.path) || (context.route === undefined && opensPage(context.request.headers));
+    return isPage ? pages.error(shown, context) : errorResponse(shown);
   };
   const respond = createRespond({
     describe: createRequestDescription(config.trustedProxies, nextRequestId),

@@ -1,5 +1,5 @@
 import { type CallbackRules, checkCallback } from "./callback-url.ts";
-import { isHost, type RequestContext } from "./request.ts";
+import { isHost, opensPage, type RequestContext } from "./request.ts";
 import { type AnswerVerify, verifyVary } from "./verify.ts";
 
 /**
@@ -28,8 +28,7 @@ export function createForwardAnswer(answerVerify: AnswerVerify, rules: CallbackR
 function isNavigation({ method, headers }: Request): boolean {
   const forwarded = headers.get("x-forwarded-method") ?? method;
   if (forwarded !== "GET" && forwarded !== "HEAD") return false;
-  if ((headers.get("sec-fetch-mode") ?? "navigate") !== "navigate") return false;
-  return /(?:^|,)\s*text\/html\s*(?:[;,]|$)/i.test(headers.get("accept") ?? "");
+  return opensPage(headers);
 }
 
 /** The URL that the visitor asked the proxy for; null unless each of its parts is there once and well-formed. */

@@ -57,6 +57,12 @@ export function isHost(host: string | null): boolean {
   return host !== null && hostPattern.test(host);
 }
 
+/** Whether somebody looks at the answer in a browser, and not a script or a program. */
+export function opensPage(headers: Headers): boolean {
+  if ((headers.get("sec-fetch-mode") ?? "navigate") !== "navigate") return false;
+  return /(?:^|,)\s*text\/html\s*(?:[;,]|$)/i.test(headers.get("accept") ?? "");
+}
+
 /** @throws AppError 400 when a parameter stands twice in the query. */
 export function requireUniqueParameters({ url }: RequestContext): void {
   const names = [...(url?.searchParams.keys() ?? [])];

@@ -186,3 +186,24 @@ describe("10-A4: the log", () => {
     expect((await runLatchkey(["config"], { env: { LATCHKEY_LOG_EMAILS: "maybe" } })).exitCode).toBe(2);
   });
 });
+
+describe("10-C8: an address where nothing is", () => {
+  const open = (headers: Record<string, string>) =>
+    fetch(`${server.origin}/guide/that/is/not/here`, { headers });
+
+  test("is a page to somebody who looks at it in a browser", async () => {
+    const answer = await open({ accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8" });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([404, "text/html; charset=utf-8"]);
+    expect(await answer.text()).toContain("There is no page at this address.");
+    expect(answer.headers.get("content-security-policy")).toContain("style-src 'self'");
+  });
+
+  test.each([
+    ["a program", {}],
+    ["a script of a page", { accept: "text/html", "sec-fetch-mode": "cors" }],
+    ["a client of the API", { accept: "application/json" }],
+  ])("is JSON to %s", async (_who, headers) => {
+    const answer = await open(headers as Record<string, string>);
+    expect([answer.status, await answer.json()]).toMatchObject([404, { code: "NOT_FOUND" }]);
+  });
+});
