@@ -80,9 +80,27 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     replaced += 1;
     deps.reset();
   };
-  const connectOnce = async (connecting: Promise<unknown>): Promise<void> => {
+  /** Before further tries: where the last one was in vain, too, it is not for a connection that died. */
+  const pausesNow = () => (isFailing ? againMs.slice(0, 1) : againMs);
+  const connectAgain = async (first: Promise<unknown>): Promise<void> => {
+    const pauses = pausesNow();
+    const deadline = performance.now() + wakeTimeoutMs;
+    let next: Promise<unknown> | null = first;
+    for (let tried = 0; next !== null; tried += 1) {
+      try {
+        await withDeadline(next, deadline - performance.now(), () => new LateLookup(wakeTimeoutMs));
+        return;
+      } catch (error) {
+        const pauseMs = pauses[tried];
+        if (error instanceof LateLookup || pauseMs === undefined) throw error;
+        if (pauseMs > 0) await Bun.sleep(pauseMs);
+        next = deps.connect();
+      }
+    }
+  };
+  const connectOnce = async (first: Promise<unknown>): Promise<void> => {
     try {
-      await withDeadline(connecting, wakeTimeoutMs, () => new LateLookup(wakeTimeoutMs));
+      await connectAgain(first);
       isFailing = false;
       liveSince = performance.now();
     } catch (cause) {
@@ -132,12 +150,11 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
   };
   /** A read may be asked again: its connection may have died while idle, and in a pooler several in a row. */
   const askUntilLate = async (tokens: string[], askedAt: number): Promise<SessionColumns[]> => {
-    // Where the last one was in vain, too, it is not for a connection that died.
-    const pauses = isFailing ? againMs.slice(0, 1) : againMs;
+    const pauses = pausesNow();
     for (let tried = 0; ; tried += 1) {
+      const connected = tried === 0 ? null : wake();
+      if (connected !== null) await waitFor(connected, askedAt);
       try {
-        const connected = tried === 0 ? null : wake();
-        if (connected !== null) await waitFor(connected, askedAt);
         return await ask(tokens, askedAt);
       } catch (error) {
         const pauseMs = pauses[tried];

@@ -80,8 +80,12 @@ function open() {
         connecting = null;
         lost.resolve();
       },
+      /** So does every further try, until it is `connected`. */
       fail(error: Error) {
-        connecting = null;
+        const again = Promise.withResolvers<void>();
+        again.promise.catch(() => {});
+        again.reject(error);
+        connecting = again;
         lost.reject(error);
       },
     };
@@ -344,16 +348,33 @@ describe("a database that slept", () => {
     expect(await third).toBe("c");
   }, 15_000);
 
-  test("is refused at once where it cannot be reached", async () => {
-    const { find, disconnect, sent } = open();
-    const sleeping = disconnect();
+  test("is tried again within a second where it refuses, and then not for as long", async () => {
+    const { find, disconnect, sent, counts } = open();
+    const refusing = disconnect();
     const lookups = ["a", "b"].map((token) => outcome(find(token)));
     await Bun.sleep(20);
-    sleeping.fail(new Error("connection refused"));
+    refusing.fail(new Error("connection refused"));
     expect(await Promise.all(lookups)).toEqual([unavailable, unavailable]);
+    expect(counts.connects).toBe(6);
+    expect(await outcome(find("c"))).toBe(unavailable);
+    expect(counts.connects).toBe(8);
+    refusing.connected();
     const next = outcome(find("a"));
     const batch = await sent(1);
     batch.answer(["a"]);
     expect(await next).toBe("a");
+  });
+
+  test("is there for those who waited where only the first connections were dead", async () => {
+    const { find, disconnect, sent } = open();
+    const dying = disconnect();
+    const lookup = outcome(find("a"));
+    await Bun.sleep(20);
+    dying.fail(new Error("server conn crashed?"));
+    await Bun.sleep(60);
+    dying.connected();
+    const batch = await sent(1);
+    batch.answer(["a"]);
+    expect(await lookup).toBe("a");
   });
 });
