@@ -81,12 +81,12 @@ function open() {
         lost.resolve();
       },
       /** So does every further try, until it is `connected`. */
-      fail(error: Error) {
+      fail(reason: Error) {
         const again = Promise.withResolvers<void>();
         again.promise.catch(() => {});
-        again.reject(error);
+        again.reject(reason);
         connecting = again;
-        lost.reject(error);
+        lost.reject(reason);
       },
     };
   };
