@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { withDeadline } from "../deadline.ts";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
 import { batchLookup } from "./sessions/lookup.ts";
+import type { SessionStore } from "./sessions/store.ts";
 import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
 import { journalText, missingMigrations } from "./apply-migrations.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
@@ -44,19 +45,14 @@ export function openPostgres(url: string, connections: number): Database {
     late: statementsLate(lookupTimeoutMs, lookupMark),
   });
 
+  const isNeon = new URL(url).hostname.endsWith(".neon.tech");
   let usedAt = performance.now();
   const use = () => void (usedAt = performance.now());
   return {
     driver: "postgres",
     provider: "pg",
     schema,
-    sessions: {
-      find(token) {
-        use();
-        return lookUps.find(token);
-      },
-      close: () => lookUps.close(),
-    },
+    sessions: isNeon ? noting(lookUps, use) : lookUps,
     reads() {
       use();
       return readingDb;
@@ -66,7 +62,7 @@ export function openPostgres(url: string, connections: number): Database {
       return transaction(await beginOn(connect, statementTimeoutMs), statementTimeoutMs);
     },
     // Neon's is one that sleeps, by whatever driver.
-    ...(new URL(url).hostname.endsWith(".neon.tech") ? { idleMs: () => performance.now() - usedAt } : {}),
+    ...(isNeon ? { idleMs: () => performance.now() - usedAt } : {}),
     async probe() {
       await read(batchLookup, ["{}"], true);
       return missingMigrations("pg", await read(journalText, [], false));
@@ -75,6 +71,17 @@ export function openPostgres(url: string, connections: number): Database {
       await lookUps.close();
       await pool.close({ timeout: 1 });
     },
+  };
+}
+
+/** Look-ups of which somebody is told; a verify has no time to spare where nobody needs to be. */
+function noting(lookUps: SessionStore, use: () => void): SessionStore {
+  return {
+    find(token) {
+      use();
+      return lookUps.find(token);
+    },
+    close: () => lookUps.close(),
   };
 }
 
