@@ -7,7 +7,7 @@ import { clientOf, createHashLine, type HashLineLimits, tooBusy } from "./hash-l
 import type { Passwords } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
-import { PremiseLost } from "./premises.ts";
+import { PremiseLost } from "../database/premises.ts";
 import { newUnit, renewUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 /** A request for one of BetterAuth's routes, its body read and parsed. */

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Database, Transaction } from "../database/database.ts";
 import type { AuthRouteName } from "../routes.ts";
-import { type Premises, requirePremises } from "./premises.ts";
+import { type Premises, requirePremises } from "../database/premises.ts";
 
 /** What one request does to the store: at most one transaction, begun by its first write. */
 export interface Unit {

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from "../database/database.ts";
+import type { Database, Transaction } from "./database.ts";
 
 /** What a unit read outside its transaction and acts on inside it. */
 export interface Premises {
