@@ -14,6 +14,7 @@ import {
   lookupMark,
   queryTimeoutMs,
 } from "./server-statements.ts";
+import { createIdleWatch } from "./idle-watch.ts";
 import { repeatLost, storeFailure, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
@@ -38,35 +39,29 @@ export function openNeon(
   const statementsLate = (lateMs: number, name?: string): LateStatements =>
     createLateStatements((text, parameters) => pool.query(text, parameters), lateMs, name);
   const read = createReader(pool, statementsLate(queryTimeoutMs));
-  const readingDb = drizzleOver(read, { schema });
+  const watch = createIdleWatch();
+  const readRequest: typeof read = (...query) => {
+    watch.use();
+    return read(...query);
+  };
+  const readingDb = drizzleOver(readRequest, { schema });
   const lookUps = openNeonSessions(
     openPool(url, lookups, lookupTimeoutMs, onPoolError),
     lookups,
     statementsLate(lookupTimeoutMs, lookupMark),
   );
 
-  let usedAt = performance.now();
-  const use = () => void (usedAt = performance.now());
   return {
     driver: "neon",
     provider: "pg",
     schema,
-    sessions: {
-      find(token) {
-        use();
-        return lookUps.find(token);
-      },
-      close: () => lookUps.close(),
-    },
-    reads() {
-      use();
-      return readingDb;
-    },
+    sessions: watch.noting(lookUps),
+    reads: () => readingDb,
     async begin(statementTimeoutMs = queryTimeoutMs) {
-      use();
+      watch.use();
       return transaction(await beginOn(pool, statementTimeoutMs), statementTimeoutMs);
     },
-    idleMs: () => performance.now() - usedAt,
+    idleMs: watch.idleMs,
     async probe() {
       await read(batchLookup, [[]], "all");
       return missingMigrations("pg", (await read(journalText, [], "execute")).rows);

@@ -3,7 +3,6 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { withDeadline } from "../deadline.ts";
 import { lookupTimeoutMs } from "./sessions/batched.ts";
 import { batchLookup } from "./sessions/lookup.ts";
-import type { SessionStore } from "./sessions/store.ts";
 import { openPostgresSessions } from "./sessions/postgres-sessions.ts";
 import { journalText, missingMigrations } from "./apply-migrations.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
@@ -16,6 +15,7 @@ import {
   lookupMark,
   queryTimeoutMs,
 } from "./server-statements.ts";
+import { createIdleWatch } from "./idle-watch.ts";
 import { repeatLost, storeFailure, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
@@ -37,7 +37,13 @@ export function openPostgres(url: string, connections: number): Database {
       name,
     );
   const read = createReader(connect, statementsLate(queryTimeoutMs));
-  const readingDb = drizzleOver(read);
+  const watch = createIdleWatch();
+  // Neon's is one that sleeps, by whatever driver.
+  const isNeon = new URL(url).hostname.endsWith(".neon.tech");
+  const readingDb = drizzleOver((...query) => {
+    watch.use();
+    return read(...query);
+  });
   const lookUps = openPostgresSessions({
     open: (options) => new SQL({ ...connectionOptions(url, 1), ...options }),
     keepsSessions: (asker) =>
@@ -45,24 +51,18 @@ export function openPostgres(url: string, connections: number): Database {
     late: statementsLate(lookupTimeoutMs, lookupMark),
   });
 
-  const isNeon = new URL(url).hostname.endsWith(".neon.tech");
-  let usedAt = performance.now();
-  const use = () => void (usedAt = performance.now());
   return {
     driver: "postgres",
     provider: "pg",
     schema,
-    sessions: isNeon ? noting(lookUps, use) : lookUps,
-    reads() {
-      use();
-      return readingDb;
-    },
+    // A verify has no time to spare where nobody needs to know of it.
+    sessions: isNeon ? watch.noting(lookUps) : lookUps,
+    reads: () => readingDb,
     async begin(statementTimeoutMs = queryTimeoutMs) {
-      use();
+      watch.use();
       return transaction(await beginOn(connect, statementTimeoutMs), statementTimeoutMs);
     },
-    // Neon's is one that sleeps, by whatever driver.
-    ...(isNeon ? { idleMs: () => performance.now() - usedAt } : {}),
+    ...(isNeon ? { idleMs: watch.idleMs } : {}),
     async probe() {
       await read(batchLookup, ["{}"], true);
       return missingMigrations("pg", await read(journalText, [], false));
@@ -71,17 +71,6 @@ export function openPostgres(url: string, connections: number): Database {
       await lookUps.close();
       await pool.close({ timeout: 1 });
     },
-  };
-}
-
-/** Look-ups of which somebody is told; a verify has no time to spare where nobody needs to be. */
-function noting(lookUps: SessionStore, use: () => void): SessionStore {
-  return {
-    find(token) {
-      use();
-      return lookUps.find(token);
-    },
-    close: () => lookUps.close(),
   };
 }
 

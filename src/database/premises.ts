@@ -26,18 +26,21 @@ export async function requirePremises(
   provider: Database["provider"],
   { userId, token, credential }: Premises,
 ): Promise<void> {
-  const require = async (text: string, ...values: string[]) => {
+  const mustFind = async (text: string, ...values: string[]) => {
     const rows = await query(provider === "pg" ? numbered(text) : text, values);
     if (rows.length === 0) throw new PremiseLost();
   };
   if (userId === undefined) return;
   // A lock of its own, before the rest: what a statement reads that waited for a lock may be older than the lock.
-  await require(`SELECT 1 AS one FROM "user" WHERE id = ?${provider === "pg" ? " FOR NO KEY UPDATE" : ""}`, userId);
-  if (token !== undefined) await require("SELECT 1 AS one FROM session WHERE token = ?", token);
+  await mustFind(
+    `SELECT 1 AS one FROM "user" WHERE id = ?${provider === "pg" ? " FOR NO KEY UPDATE" : ""}`,
+    userId,
+  );
+  if (token !== undefined) await mustFind("SELECT 1 AS one FROM session WHERE token = ?", token);
   if (credential !== undefined) {
     const text =
       "SELECT 1 AS one FROM account WHERE user_id = ? AND provider_id = 'credential' AND password = ?";
-    await require(text, userId, credential);
+    await mustFind(text, userId, credential);
   }
 }
 
