@@ -17,7 +17,8 @@ export interface SchemaStatus {
   readonly unknown: readonly string[];
 }
 
-const journal = "latchkey_migration";
+/** The table that says which migrations are applied. */
+export const journal = "latchkey_migration";
 const createJournal =
   `CREATE TABLE IF NOT EXISTS ${journal} (tag text PRIMARY KEY NOT NULL, hash text NOT NULL, ` +
   "min_reader integer NOT NULL, applied_at bigint NOT NULL)";

@@ -1,10 +1,11 @@
 import { constants, Database as SqliteDatabase } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { type MigrationConnection, type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
+import { type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
 import { inspectRows, type RowInspection } from "./inspect-rows.ts";
 import { requireOwnLog } from "./open-file.ts";
 import { migrations } from "./migrations.ts";
+import { connectionOf } from "./sqlite-connection.ts";
 
 /** A SQLite file as it stands, read without leaving anything behind. */
 export interface SqliteInspection {
@@ -42,20 +43,12 @@ export async function inspectSqliteSchema(path: string): Promise<SchemaStatus> {
   if (!existsSync(path)) {
     return { applied: [], pending: migrations.sqlite.map(({ tag }) => tag), unknown: [] };
   }
-  return await reading(path, (db) => schemaStatus(connectionTo(db)));
+  return await reading(path, (db) => schemaStatus(connectionOf(db)));
 }
 
 /** Reads what rows and keys of a file look like. */
 export async function inspectSqliteRows(path: string): Promise<RowInspection> {
-  return await reading(path, (db) => inspectRows(connectionTo(db)));
-}
-
-function connectionTo(db: SqliteDatabase): MigrationConnection {
-  return {
-    provider: "sqlite",
-    query: async (text, parameters = []) =>
-      db.query<SqliteRow, (string | number | boolean | null)[]>(text).all(...parameters),
-  };
+  return await reading(path, (db) => inspectRows(connectionOf(db)));
 }
 
 /** The pragma does not know it of a file read as immutable. The header does: https://sqlite.org/fileformat.html §1.3.3. */

@@ -2,14 +2,15 @@ import { Database as SqliteDatabase } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { createDurably } from "../durable-file.ts";
 import { CommandError } from "../errors.ts";
-import { adoptTables, presentTables } from "./adopt/adopt.ts";
-import { applyMigrations, type MigrationConnection } from "./apply-migrations.ts";
+import { adoptTables } from "./adopt/adopt.ts";
+import { tableNames } from "./adopt/shape.ts";
+import { applyMigrations, journal } from "./apply-migrations.ts";
 import { requireOwnLog } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
+import { connectionOf, sqliteMagic } from "./sqlite-connection.ts";
 
 /** Longer than taking over a million sessions, which was seen to take 17 s. */
 const lockTimeoutMs = 60_000;
-const header = "SQLite format 3\0";
 
 /**
  * Makes sure that a migrated SQLite file stands at `path`: a start killed anywhere leaves either no database or a complete
@@ -32,13 +33,14 @@ export async function migrateSqliteFile(path: string): Promise<readonly string[]
 function requireSqliteFile(path: string): void {
   const remedy = `restore ${path} from a backup, or move it away to start with an empty database`;
   if (!statSync(path).isFile()) throw new CommandError(`${path} is not a file`, remedy);
-  const start = Buffer.alloc(header.length);
+  const start = Buffer.alloc(sqliteMagic.length);
   const descriptor = openSync(path, "r");
   const read = readSync(descriptor, start);
   closeSync(descriptor);
   // SQLite takes a zero-byte file for a new database; here it is what a full disk or a bad copy leaves behind.
   if (read === 0) throw new CommandError(`${path} is empty`, remedy);
-  if (start.toString("latin1") !== header) throw new CommandError(`${path} is not a SQLite database`, remedy);
+  if (start.toString("latin1") !== sqliteMagic)
+    throw new CommandError(`${path} is not a SQLite database`, remedy);
 }
 
 async function migrateFile(path: string): Promise<readonly string[]> {
@@ -90,24 +92,20 @@ async function keepSnapshot(
   path: string,
   retry: (run: () => void) => Promise<void>,
 ): Promise<string | undefined> {
-  const snapshot = snapshotPath(path);
-  let tables = 0;
+  let isForeign = false;
   await retry(() => {
-    tables = db.query("SELECT 1 FROM sqlite_master WHERE name = 'latchkey_migration'").all().length;
+    const names = db
+      .query<{ name: string }, []>(
+        "SELECT lower(name) AS name FROM sqlite_master WHERE type IN ('table', 'view')",
+      )
+      .all()
+      .map(({ name }) => name);
+    isForeign = !names.includes(journal) && tableNames.some((name) => names.includes(name));
   });
-  const others = await presentTables(connectionOf(db));
-  if (tables > 0 || others.length === 0 || existsSync(snapshot)) return undefined;
+  const snapshot = snapshotPath(path);
+  if (!isForeign || existsSync(snapshot)) return undefined;
   const isOurs = await createDurably(snapshot, (temporary) =>
     retry(() => db.run("VACUUM INTO ?", [temporary])),
   );
   return isOurs ? snapshot : undefined;
-}
-
-function connectionOf(db: SqliteDatabase): MigrationConnection {
-  return {
-    provider: "sqlite",
-    async query(text, parameters = []) {
-      return db.query<Record<string, unknown>, (string | number | boolean | null)[]>(text).all(...parameters);
-    },
-  };
 }

@@ -1,9 +1,9 @@
 import { closeSync, existsSync, fstatSync, linkSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { CommandError } from "../errors.ts";
+import { sqliteMagic } from "./sqlite-connection.ts";
 
 /** How often the path is looked at while nobody writes. */
 const checkEveryMs = 1_000;
-const headerMagic = "SQLite format 3\0";
 const compareBytes = 1024 * 1024;
 
 /** A SQLite file that is open, and the name under which others find it. */
@@ -43,8 +43,8 @@ export function watchOpenFile(path: string, onLost: (error: Error) => void): Ope
   const timer = setInterval(() => {
     try {
       requireOwn();
-      // Another process on the file may have ended in order, and taken it away.
-      keepName(path);
+      // Another process on the file may have ended in order, and taken it away. One that is there is never replaced.
+      if (identityOf(otherName(path)) === null) keepName(path);
     } catch {
       // Whoever asks next hears of it, and so has `onLost`.
     }
@@ -60,9 +60,13 @@ export function watchOpenFile(path: string, onLost: (error: Error) => void): Ope
     },
     close() {
       clearInterval(timer);
-      // Nothing is left in the log that could be mixed up with another file.
-      const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-      if (lost === undefined && logBytes === 0) rmSync(otherName(path), { force: true });
+      const logBytes = statSync(names[1] ?? "", { throwIfNoEntry: false })?.size ?? 0;
+      // Something is left in it that must not be mixed up with another file.
+      if (logBytes > 0) return;
+      if (lost === undefined) rmSync(otherName(path), { force: true });
+      // SQLite leaves them where the file lost its name, in the way of the one that has it now.
+      else if (identityOf(names[1] ?? "") === opened[1])
+        for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
     },
   };
 }
@@ -92,23 +96,27 @@ function keepName(path: string): void {
 export function requireOwnLog(path: string): void {
   const [log, other] = [`${path}-wal`, otherName(path)];
   if (!existsSync(path)) return requireNothingLeft(path, log, other);
-  if (!existsSync(log) || statSync(log).size === 0 || !existsSync(other)) return;
+  // Even an empty log may be open: two servers on two files would write into one.
+  const isLeft = existsSync(log) || existsSync(`${path}-shm`);
+  if (!isLeft || !existsSync(other)) return;
   if (identityOf(other) === identityOf(path) || areEqual(other, path)) return;
   throw new CommandError(
-    `${path} was replaced while latchkey had it open: ${log} belongs to the file that stood there before, which is kept as ${other}`,
-    `to go on with the new one: rm ${log} ${path}-shm; to go back to the one before: mv ${other} ${path}`,
+    `${path} was replaced while latchkey had it open: ${log} and ${path}-shm belong to the file that stood there before, which is kept as ${other}`,
+    `end the latchkey that still runs on it, if one does; then, to go on with the new file: rm -f ${log} ${path}-shm; to go back to the one before: mv ${other} ${path}`,
   );
 }
 
 /** A new database must not be made where one was lost, and never under another one's log. */
 function requireNothingLeft(path: string, log: string, other: string): void {
+  // Another first start may have made it a moment ago: its own name comes first, then the others.
+  const isGone = (left: boolean) => left && !existsSync(path);
   const anew = `to start with an empty database: rm -f ${other} ${log} ${path}-shm`;
-  if (existsSync(other))
+  if (isGone(existsSync(other)))
     throw new CommandError(
       `${path} is gone, but what latchkey had open is kept as ${other}`,
       `to go on with it: mv ${other} ${path}; ${anew}`,
     );
-  if (existsSync(log) && statSync(log).size > 0)
+  if (isGone((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0))
     throw new CommandError(
       `${path} is gone, but its log ${log} is there, with what was written last`,
       `to go on: put ${path} back; ${anew}`,
@@ -124,7 +132,7 @@ function identityOf(path: string): string | null {
 function damageOf(descriptor: number): string | null {
   const header = Buffer.alloc(100);
   if (readSync(descriptor, header, 0, header.length, 0) < header.length) return "is empty or cut short";
-  if (header.toString("latin1", 0, headerMagic.length) !== headerMagic) return "is not a SQLite database";
+  if (header.toString("latin1", 0, sqliteMagic.length) !== sqliteMagic) return "is not a SQLite database";
   const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
   return fstatSync(descriptor).size < pageSize * header.readUInt32BE(28) ? "is cut short" : null;
 }

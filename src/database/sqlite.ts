@@ -71,12 +71,20 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
       file.requireWhole();
       // On a connection of its own: what the others have read before may not be there any more.
       const fresh = new SqliteDatabase(path, { readonly: true });
+      let journal: Row[] = [];
       try {
-        fresh.query(sessionLookup).get("");
-        return missingMigrations("sqlite", fresh.query<Row, []>(journalText).all());
+        // Another process that closes the file holds it alone for a moment.
+        await retryWhileBusy(
+          () => {
+            fresh.query(sessionLookup).get("");
+            journal = fresh.query<Row, []>(journalText).all();
+          },
+          performance.now() + lockTimeoutMs / 2,
+        );
       } finally {
         fresh.close();
       }
+      return missingMigrations("sqlite", journal);
     },
     async close() {
       if (!file.isLost()) saveLog(writer);

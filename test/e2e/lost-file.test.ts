@@ -136,6 +136,23 @@ describe("C13: a backup that is moved over the file of a running server", () => 
     expect(emails(path)).toEqual(before);
   });
 
+  test("nor with an empty one, while the server that has it open runs on", async () => {
+    await backUp();
+    renameSync(`${path}.backup`, path);
+    // It has brought its log into the file, and let nothing in it since.
+    expect(await becomes(503, "/api/auth/verify")).toBe(503);
+    expect(statSync(`${path}-wal`).size).toBe(0);
+    const second = await runLatchkey(["serve"], { env: { ...database.env, PORT: "0" } });
+    expect([second.exitCode, second.stderr]).toEqual([
+      1,
+      expect.stringContaining("end the latchkey that still runs"),
+    ]);
+    await server.stop();
+    server = await spawnLatchkey({ env: database.env });
+    expect((await signUp()).error).toBeNull();
+    expect(emails(path)).toMatchObject({ integrity: "ok", emails: { length: 2 } });
+  });
+
   test("or the way back, with everything that was acknowledged", async () => {
     await backUp();
     renameSync(`${path}.backup`, path);

@@ -53,7 +53,7 @@ function explain(cause: unknown): unknown {
 }
 
 /** The relations that have one of the four names. */
-export async function presentTables({ provider, query }: MigrationConnection): Promise<string[]> {
+async function presentTables({ provider, query }: MigrationConnection): Promise<string[]> {
   const names = tableNames.map((name) => `'${name}'`).join(", ");
   const rows = await query(
     provider === "sqlite"
