@@ -4,7 +4,7 @@ import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/store-error.ts";
-import { isForOneDay, isLive, sessionEnd } from "../session/verifier.ts";
+import { clockToleranceMs, isForOneDay, isSound, sessionEnd } from "../session/verifier.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 type Adapter = ReturnType<ReturnType<typeof drizzleAdapter>>;
@@ -12,6 +12,9 @@ type FindMany = Parameters<Adapter["findMany"]>[0];
 type Update = Parameters<Adapter["update"]>[0];
 /** More are counted, and not shown. */
 const listedSessionsMax = 1_000;
+
+/** The last one that every database and BetterAuth read alike. */
+const lastInstant = new Date("9999-12-31T23:59:59Z");
 
 /** How long sessions last: at the most, and without a visit. */
 type Lifetimes = Pick<Config, "sessionMaxAgeSeconds" | "sessionExpiresInSeconds">;
@@ -153,10 +156,14 @@ async function listSessions(
   unit: Unit | undefined,
   maxAgeSeconds: number,
 ): Promise<never[]> {
-  const where = [
-    ...(request.where ?? []),
-    { field: "createdAt", operator: "gt" as const, value: new Date(Date.now() - maxAgeSeconds * 1000) },
-  ];
+  const now = Date.now();
+  const bounds = [
+    { field: "createdAt", operator: "gt", value: new Date(now - maxAgeSeconds * 1000) },
+    // Damaged ones are beyond these; SQLite takes text for larger than any number.
+    { field: "createdAt", operator: "lte", value: new Date(now + clockToleranceMs) },
+    { field: "expiresAt", operator: "lte", value: lastInstant },
+  ] as const;
+  const where = [...(request.where ?? []), ...bounds];
   const { model } = request;
   if (unit !== undefined) unit.total = await adapter.count({ model, where });
   const sortBy = { field: "createdAt", direction: "desc" as const };
@@ -172,11 +179,10 @@ function hasLifetime(value: unknown): value is Lifetime {
 function endSessions<T>(result: T, maxAgeSeconds: number): T {
   if (Array.isArray(result)) return result.map((row: unknown) => endSessions(row, maxAgeSeconds)) as T;
   if (!hasLifetime(result)) return result;
-  const end = endOf(result, maxAgeSeconds);
-  const instants = { createdAt: result.createdAt.getTime(), expiresAt: result.expiresAt.getTime() };
+  const instants = instantsOf(result);
   // BetterAuth asks whether it is past, which a damaged instant never is.
-  if (Number.isNaN(end) || !isLive(instants, maxAgeSeconds, Math.min(end, Date.now())))
-    return { ...result, expiresAt: new Date(0) };
+  if (!isSound(instants, Date.now())) return { ...result, expiresAt: new Date(0) };
+  const end = sessionEnd(instants, maxAgeSeconds);
   return end === result.expiresAt.getTime() ? result : { ...result, expiresAt: new Date(end) };
 }
 
@@ -191,13 +197,13 @@ async function clampSession(
   if (model !== "session" || !(expiresAt instanceof Date)) return request;
   const row = await adapter.findOne<Lifetime>({ model, where });
   if (row === null) return request;
-  const instants = { createdAt: row.createdAt.getTime(), expiresAt: row.expiresAt.getTime() };
-  if (isForOneDay(instants, sessionExpiresInSeconds))
+  if (isForOneDay(instantsOf(row), sessionExpiresInSeconds))
     return { ...request, update: { ...update, expiresAt: row.expiresAt } };
-  const end = endOf({ createdAt: row.createdAt, expiresAt }, sessionMaxAgeSeconds);
+  const end = sessionEnd(instantsOf({ createdAt: row.createdAt, expiresAt }), sessionMaxAgeSeconds);
   return { ...request, update: { ...update, expiresAt: new Date(end) } };
 }
 
-function endOf({ createdAt, expiresAt }: Lifetime, maxAgeSeconds: number): number {
-  return sessionEnd({ createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() }, maxAgeSeconds);
+/** In ms since the epoch. */
+function instantsOf({ createdAt, expiresAt }: Lifetime) {
+  return { createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() };
 }

@@ -26,18 +26,30 @@ export function sessionEnd(row: Pick<SessionRow, "expiresAt" | "createdAt">, max
 }
 
 /** How far the clocks of instances that share a database may differ. */
-const clockToleranceMs = 60 * 60 * 1_000;
+export const clockToleranceMs = 60 * 60 * 1_000;
+/** Of a `Date`, either way from 1970. */
+const instantMaxMs = 8.64e15;
 
 /**
- * Whether a session lives at `now`. One that was made in the future has no absolute end to be believed: it is damaged, as
- * is one whose instants compare with nothing.
+ * Whether a session's instants are ones that latchkey may have written. One that was made in the future has no absolute
+ * end to be believed, and one that is no instant compares with nothing.
  */
+export function isSound(
+  { createdAt, expiresAt }: Pick<SessionRow, "expiresAt" | "createdAt">,
+  now: number,
+): boolean {
+  return (
+    createdAt <= now + clockToleranceMs && createdAt >= -instantMaxMs && Math.abs(expiresAt) <= instantMaxMs
+  );
+}
+
+/** Whether a session lives at `now`, in ms since the epoch. */
 export function isLive(
   row: Pick<SessionRow, "expiresAt" | "createdAt">,
   maxAgeSeconds: number,
   now: number,
 ): boolean {
-  return sessionEnd(row, maxAgeSeconds) >= now && row.createdAt <= now + clockToleranceMs;
+  return sessionEnd(row, maxAgeSeconds) >= now && isSound(row, now);
 }
 
 const dayMs = 24 * 60 * 60 * 1_000;
