@@ -15,7 +15,7 @@ export interface LogWriter {
 
 /**
  * Writes lines to a stream that does not block, one chunk after the other. While nobody reads, lines wait in memory up to
- * 1 MiB, and those beyond are dropped; how many is the first thing that is written when the reader is back.
+ * 1 MiB, and those beyond are dropped; how many stands where they would have stood.
  * @param lineOfDropped the line that says how many were dropped.
  */
 export function createLogWriter(
@@ -36,12 +36,14 @@ export function createLogWriter(
     waitingBytes -= Buffer.byteLength(chunk);
     return chunk;
   };
+  const tellDropped = (): void => {
+    if (dropped === 0) return;
+    enqueue(lineOfDropped(dropped));
+    dropped = 0;
+  };
   const pump = (): void => {
     if (isWriting) return;
-    if (dropped > 0 && waiting.length === 0) {
-      enqueue(lineOfDropped(dropped));
-      dropped = 0;
-    }
+    if (waiting.length === 0) tellDropped();
     if (waiting.length === 0) {
       settled?.resolve();
       settled = undefined;
@@ -63,6 +65,7 @@ export function createLogWriter(
         dropped += 1;
         return;
       }
+      tellDropped();
       enqueue(line);
       pump();
     },

@@ -48,6 +48,19 @@ describe("createLogWriter", () => {
     expect(written.at(-1)).toBe("again\n");
   });
 
+  test("says how many were dropped before what came after them", () => {
+    const { writer, written, read } = open();
+    for (let at = 0; at < 1_100; at += 1) writer.write(kibibyte);
+    read();
+    read();
+    writer.write("after\n");
+    for (let more = 0; more < 40; more += 1) read();
+    expect(written.join("").split("\n").slice(-3, -1)).toEqual([
+      expect.stringMatching(/^\d+ dropped$/),
+      "after",
+    ]);
+  });
+
   test("flushes what waits, and no longer than it is told to", async () => {
     const { writer, read } = open();
     writer.write("a\n");
