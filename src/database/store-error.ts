@@ -83,3 +83,9 @@ export function isConnectionLoss(error: unknown): boolean {
   // Neon's driver has no code for it.
   return error instanceof Error && error.message === "Connection terminated unexpectedly";
 }
+
+/** Whether a pooler stands between that gives each statement another session: invalid, or duplicate, statement name. */
+export function isUnprepared(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "26000" || code === "42P05";
+}

@@ -90,6 +90,28 @@ describe.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s", (signal) => {
   });
 });
 
+test("C16: a second signal ends it at once, too, while it waits for its database to close", async () => {
+  const database = await openTestDatabase("postgres");
+  const server = await spawnLatchkey({ env: database.env });
+  expect((await signUp(server.url, "slow@example.com")).status).toBe(200);
+  await database.query("UPDATE account SET password = $1", [await hashByScrypt("correct horse battery")]);
+  const signIn = await fetch(`${server.url}/api/auth/sign-in/email`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ email: "slow@example.com", password: "correct horse battery" }),
+  });
+  expect(signIn.status).toBe(200);
+  // The hash that is being renewed behind the answer cannot be written any more.
+  database.network?.stall(true);
+  process.kill(server.pid, "SIGTERM");
+  while (!server.logs().some((line) => line["event"] === "draining")) await Bun.sleep(5);
+  await Bun.sleep(100);
+  process.kill(server.pid, "SIGTERM");
+  expect(await server.exited).toBe(1);
+  expect(server.logs().at(-1)).toMatchObject({ event: "stopped", reason: "second signal" });
+  await database.close();
+});
+
 test("C16: a SIGHUP that nohup ignores stays ignored", async () => {
   const child = Bun.spawn(["sh", "-c", `trap "" HUP; exec "$0" serve`, await buildExecutable()], {
     cwd: temporaryDirectory("nohup"),

@@ -1,8 +1,7 @@
 import type { Pool, PoolClient } from "@neondatabase/serverless";
-import { errorCode, isConnectionLoss } from "../store-error.ts";
+import { errorCode, isConnectionLoss, isUnprepared } from "../store-error.ts";
 import type { LateStatements } from "../server-statements.ts";
 import { batchLookup, type SessionColumns } from "./lookup.ts";
-import { isUnprepared } from "./postgres-sessions.ts";
 import type { SessionStore } from "./store.ts";
 import { openBatchedSessions } from "./batched.ts";
 

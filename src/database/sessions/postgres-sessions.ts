@@ -1,7 +1,7 @@
 import type { SQL } from "bun";
 import { withDeadline } from "../../deadline.ts";
 import type { Ask, LateStatements } from "../server-statements.ts";
-import { errorCode } from "../store-error.ts";
+import { isUnprepared } from "../store-error.ts";
 import { batchLookup, type SessionColumns } from "./lookup.ts";
 import type { SessionStore } from "./store.ts";
 import { openBatchedSessions } from "./batched.ts";
@@ -109,12 +109,6 @@ export function openPostgresSessions({ open, keepsSessions, late }: PostgresSess
 
 async function connectClient(sql: SQL): Promise<void> {
   await sql.unsafe("SELECT 1");
-}
-
-/** Whether a pooler stands between that gives each statement another session: invalid, or duplicate, statement name. */
-export function isUnprepared(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === "26000" || code === "42P05";
 }
 
 /** PostgreSQL's text form of an array: `{"a","b"}`. */
