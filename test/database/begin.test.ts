@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { openDatabase } from "../../src/database/open.ts";
 import { openTestDatabase } from "../support/databases.ts";
-import { openMigrated } from "../support/open-database.ts";
+import { databaseConfigOf, openMigrated } from "../support/open-database.ts";
 
 setDefaultTimeout(60_000);
 
@@ -75,16 +75,7 @@ describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
 
   test("bounds a request's statements to 4 s, and a migration's by what it is given", async () => {
     const outside = await openTestDatabase(dialect);
-    const database = openDatabase(
-      dialect === "neon"
-        ? {
-            driver: "neon",
-            url: outside.url,
-            connections: 16,
-            proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null,
-          }
-        : { driver: "postgres", url: outside.url, connections: 16 },
-    );
+    const database = openDatabase(databaseConfigOf(outside));
     const sleep = async (statementTimeoutMs?: number) => {
       const transaction = await database.begin(statementTimeoutMs);
       try {

@@ -1,12 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { openDatabase } from "../../src/database/open.ts";
-import { migrateServer } from "../../src/database/migrate-server.ts";
-import { migrateSqliteFile } from "../../src/database/migrate-sqlite.ts";
 import { sweepBatch, sweepBatchSize } from "../../src/database/sweeper.ts";
 import { createSweeper } from "../../src/database/sweeper.ts";
 import { dialects, openTestDatabase } from "../support/databases.ts";
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { openMigrated } from "../support/open-database.ts";
 
 setDefaultTimeout(60_000);
 
@@ -15,24 +11,7 @@ const hour = 3_600_000;
 describe.each(dialects)("sweepBatch on %s", (dialect) => {
   test("deletes ended sessions, a batch at a time, and no other", async () => {
     const outside = await openTestDatabase(dialect);
-    const path = outside.url.replace(/^file:/, "");
-    if (dialect === "sqlite") {
-      mkdirSync(dirname(path), { recursive: true });
-      await migrateSqliteFile(path);
-    }
-    const database = openDatabase(
-      dialect === "sqlite"
-        ? { driver: "sqlite", path }
-        : dialect === "neon"
-          ? {
-              driver: "neon",
-              url: outside.url,
-              connections: 16,
-              proxy: outside.env["LATCHKEY_NEON_PROXY"] ?? null,
-            }
-          : { driver: "postgres", url: outside.url, connections: 16 },
-    );
-    if (dialect !== "sqlite") await migrateServer(database);
+    const database = await openMigrated(outside);
     const now = Date.now();
     const instant = (at: number) => (dialect === "sqlite" ? String(at) : `'${new Date(at).toISOString()}'`);
     await outside.query(`INSERT INTO "user" (id, name, email) VALUES ('u', 'U', 'u@example.com')`);

@@ -7,6 +7,7 @@ import { migrations } from "../../../src/database/migrations.ts";
 import { openDatabase } from "../../../src/database/open.ts";
 import { migrateServer } from "../../../src/database/migrate-server.ts";
 import { migrateSqliteFile } from "../../../src/database/migrate-sqlite.ts";
+import { databaseConfigOf } from "../../support/open-database.ts";
 import { CommandError } from "../../../src/errors.ts";
 import { type Dialect, openTestDatabase, type TestDatabase } from "../../support/databases.ts";
 import { fileContent, serverContent } from "./structure.ts";
@@ -193,17 +194,7 @@ export async function openEmpty(dialect: Dialect): Promise<LegacyDatabase> {
     file.run("VACUUM");
     file.close();
   }
-  const config: DatabaseConfig =
-    dialect === "sqlite"
-      ? { driver: "sqlite", path }
-      : dialect === "postgres"
-        ? { driver: "postgres", url: database.url, connections: 16 }
-        : {
-            driver: "neon",
-            url: database.url,
-            connections: 16,
-            proxy: database.env["LATCHKEY_NEON_PROXY"] ?? null,
-          };
+  const config = databaseConfigOf(database);
   const open = () => openDatabase(config);
   const migrate = () => (dialect === "sqlite" ? migrateSqliteFile(path) : migrateOpened(open()));
   return {

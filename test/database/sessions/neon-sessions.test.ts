@@ -9,11 +9,10 @@ import {
   test,
 } from "bun:test";
 import { neonConfig, Pool } from "@neondatabase/serverless";
-import { openDatabase } from "../../../src/database/open.ts";
-import { migrateServer } from "../../../src/database/migrate-server.ts";
 import { openNeonSessions } from "../../../src/database/sessions/neon-sessions.ts";
 import type { SessionStore } from "../../../src/database/sessions/store.ts";
 import { openTestDatabase, type TestDatabase } from "../../support/databases.ts";
+import { openMigrated } from "../../support/open-database.ts";
 
 setDefaultTimeout(60_000);
 
@@ -26,9 +25,7 @@ let sessions: SessionStore;
 
 beforeAll(async () => {
   database = await openTestDatabase("neon");
-  const proxy = database.env["LATCHKEY_NEON_PROXY"] ?? "";
-  const migrating = openDatabase({ driver: "neon", url: database.url, connections: 16, proxy });
-  await migrateServer(migrating);
+  const migrating = await openMigrated(database);
   await migrating.close();
   await database.query(`INSERT INTO "user" (id, name, email) VALUES ('u', 'Ü', 'u@example.com')`);
   await database.query(
