@@ -25,7 +25,7 @@ import {
 import { createRefusalLog, type LogRefusal } from "./http/refusal-log.ts";
 import { createVerifyAnswer, verifyVary } from "./http/verify.ts";
 import type { Log } from "./log.ts";
-import { createPages } from "./pages/pages.ts";
+import { createPages, type Pages } from "./pages/pages.ts";
 import { isPagePath, methodsOf, type RouteName } from "./routes.ts";
 import type { ReadSession } from "./session/get-session.ts";
 import type { Verify } from "./session/verifier.ts";
@@ -87,7 +87,12 @@ export function createApp(deps: AppDeps): App {
     updateUser: (context) => auth("updateUser", context),
     deleteUser: (context) => auth("deleteUser", context),
     verify: ({ request, requestId }) => answerVerify(request, requestId),
-    forward: createForwardAnswer(answerVerify, callbackRules),
+    forward: createForwardAnswer({
+      answerVerify,
+      rules: callbackRules,
+      logRefusal,
+      errorPage: pages.errorElsewhere,
+    }),
     ...pages.handlers,
     openApi,
     health: deps.health,
@@ -97,16 +102,14 @@ export function createApp(deps: AppDeps): App {
     const shown = publicError(error);
     const { requestId } = context;
     if (shown.status >= 500) logFailure(shown, requestId);
-    // Whoever mistypes an address in a browser reads a page; an API's answer stays what its clients expect.
-    const isPage =
-      isPagePath(context.path) || (context.route === undefined && opensPage(context.request.headers));
-    return isPage ? pages.error(shown, context) : errorResponse(shown);
+    return isReadByPeople(context) ? pages.error(shown, context) : errorResponse(shown);
   };
   const respond = createRespond({
     describe: createRequestDescription(config.trustedProxies, nextRequestId),
     allowed: callbackRules.allowedOrigins,
     handlers,
     fail,
+    refuse: pages.refusal,
     finish: createFinish(fixedHeaders),
     logRefusal,
   });
@@ -126,12 +129,14 @@ interface Pipeline {
   readonly allowed: ReadonlySet<string>;
   readonly handlers: Readonly<Record<RouteName, Handler>>;
   readonly fail: (error: unknown, context: RequestContext) => Response;
+  /** A refusal of BetterAuth's for somebody who looks at it. */
+  readonly refuse: Pages["refusal"];
   readonly finish: (context: RequestContext, response: Response) => Response;
   readonly logRefusal: LogRefusal;
 }
 
 /** What every request goes through but those of the fast path: CORS, what is refused unseen, the route's handler. */
-function createRespond({ describe, allowed, handlers, fail, finish, logRefusal }: Pipeline): Respond {
+function createRespond({ describe, allowed, handlers, fail, refuse, finish, logRefusal }: Pipeline): Respond {
   const contexts = new WeakMap<Request, RequestContext>();
   const contextOf = (request: Request): RequestContext =>
     contexts.get(request) ?? describe(request, { requestIP: () => null });
@@ -152,10 +157,12 @@ function createRespond({ describe, allowed, handlers, fail, finish, logRefusal }
     .onRequest(({ request }) => requireAcceptable(contextOf(request), allowed))
     .all(
       "/*",
-      ({ request }) => {
+      async ({ request }) => {
         const context = contextOf(request);
         if (context.route === undefined) throw notFound();
-        return handlers[context.route.name](context);
+        const answer = await handlers[context.route.name](context);
+        const isRefused = answer.status >= 400 && "betterAuth" in context.route;
+        return isRefused && isReadByPeople(context) ? await refuse(answer, context) : answer;
       },
       { parse: "none" },
     );
@@ -172,6 +179,12 @@ function createRespond({ describe, allowed, handlers, fail, finish, logRefusal }
       return finish(context, fail(error, context));
     }
   };
+}
+
+/** Whether somebody looks at an error in a browser. What answers programs and operators stays what they expect. */
+function isReadByPeople({ path, route, request }: RequestContext): boolean {
+  if (route?.kind === "verification" || route?.kind === "service") return false;
+  return isPagePath(path) || opensPage(request.headers);
 }
 
 /** @throws AppError for what is refused before any route: 400, 403, 404 and 405. */

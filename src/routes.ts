@@ -45,8 +45,10 @@ const verification = {
   refuses: ["NO_CREDENTIALS", "INVALID_SESSION", "SESSION_EXPIRED", "SESSION_STORE_UNAVAILABLE"],
 } as const;
 const page = { kind: "pages", caller: "with or without a session" } as const;
+const shown = (path: string, summary: string) =>
+  ({ ...page, methods: "GET", path, summary, ok: "Page", callback: true }) as const;
 const form = (path: string, summary: string, ...fields: string[]) =>
-  ({ ...page, methods: "GET POST", path, summary, form: fields }) as const;
+  ({ ...page, methods: "GET POST", path, summary, form: [...fields, "callbackUrl?"] }) as const;
 const revocation = {
   methods: "POST",
   kind: "session",
@@ -199,7 +201,7 @@ export const routes = {
     methods: "GET POST",
     summary: "The sign-in page and its form",
     ok: "Page",
-    form: ["email", "password", "rememberMe?", "callbackUrl?"],
+    form: ["email", "password", "rememberMe?", "draft?", "callbackUrl?"],
     callback: true,
   },
   signUpPage: {
@@ -220,13 +222,8 @@ export const routes = {
     form: ["next?", "callbackUrl?"],
     callback: true,
   },
-  accountPage: {
-    ...page,
-    path: "/account",
-    methods: "GET",
-    summary: "Name, password, devices, deletion; 303 to `/signin` for a stranger",
-    ok: "Page",
-  },
+  forgottenPage: shown("/forgot-password", "Whom to ask for a new password"),
+  accountPage: shown("/account", "Name, password, devices, deletion; 303 to `/signin` for a stranger"),
   profileForm: form(
     "/account/profile",
     "Form: the name. `GET` of any of these five leads to `/account`",
@@ -242,13 +239,15 @@ export const routes = {
   revocationForm: form("/account/sessions/revoke", "Form: sign one device out", "id"),
   revocationsForm: form("/account/sessions/revoke-others", "Form: sign all other devices out"),
   deletionForm: form("/account/delete", "Form: delete the account", "password"),
+  deletedPage: shown("/account/deleted", "What follows that"),
   asset: {
     path: "/assets/{file}",
     methods: "GET",
     kind: "pages",
     caller: "anyone",
-    summary: "A page's stylesheet, script or icon",
-    answer: "the pages' stylesheet, script and icon, `latchkey-….css`; their names change with every build",
+    summary: "A page's stylesheet, script, icon or font",
+    answer:
+      "the pages' stylesheet, script, icon and font, `latchkey-….css`; their names change with every build",
     ok: "Asset",
   },
   openApi: {

@@ -6,3 +6,8 @@ declare module "*.css" {
   const text: string;
   export default text;
 }
+declare module "*.woff2" {
+  /** Where the file is. */
+  const path: string;
+  export default path;
+}

@@ -45,12 +45,39 @@ export function checkInput(route: AuthRouteName, body: Body, rules: InputRules):
   if (typeof checked["callbackURL"] === "string") checked["callbackURL"] = headerSafe(checked["callbackURL"]);
   if ("name" in checked) requireName(checked["name"]);
   if ("image" in checked) requireImage(checked["image"]);
-  if (route === "signUp") requirePassword(checked["password"], rules);
-  if (route === "changePassword") requirePassword(checked["newPassword"], rules);
+  const chosen = chosenPasswords[route];
+  if (chosen !== undefined) requirePassword(checked[chosen], rules);
   if (route === "deleteUser" && (typeof checked["password"] !== "string" || checked["password"] === "")) {
     throw invalid("VALIDATION_ERROR", "The current password is required to delete the account.");
   }
   return checked;
+}
+
+/** Where a new password stands. */
+const chosenPasswords: Partial<Record<AuthRouteName, string>> = {
+  signUp: "password",
+  changePassword: "newPassword",
+};
+
+/** What is wrong with a body, field by field: all of it, where `checkInput` throws the first. */
+export function findFaults(
+  route: AuthRouteName,
+  body: Body,
+  rules: InputRules,
+): ReadonlyMap<string, AppError> {
+  const faults = new Map<string, AppError>();
+  for (const [field, value] of Object.entries(body)) {
+    try {
+      requireWellFormed(field, value);
+      if (field === "email" && typeof value === "string") canonicalEmail(value);
+      if (field === "name") requireName(value);
+      if (field === chosenPasswords[route]) requirePassword(value, rules);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      faults.set(field, error);
+    }
+  }
+  return faults;
 }
 
 /** The one form of an address: lower case, the domain as browsers resolve it. @throws AppError 400. */

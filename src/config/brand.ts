@@ -9,12 +9,17 @@ export interface BrandSettings {
   readonly brandLogoUrl: string | null;
   /** `#rrggbb`, lower case. */
   readonly brandAccent: string;
+  /** The same, in the dark. */
+  readonly brandAccentDark: string;
+  /** Whom people can ask: an e-mail address, or an absolute https URL. */
+  readonly contact: string | null;
 }
 
 const nameMaxLength = 40;
 
-/** Reads LATCHKEY_BRAND_NAME, _LOGO_URL and _ACCENT: how the hosted pages look. */
+/** Reads LATCHKEY_BRAND_… and LATCHKEY_CONTACT: how the hosted pages look, and whom they name. */
 export function readBrand(reader: ConfigReader, origins: readonly string[] | undefined): BrandSettings {
+  const brandAccent = readParsed(reader, "LATCHKEY_BRAND_ACCENT", "#3355cc", parseAccent);
   return {
     brandName: readParsed(reader, "LATCHKEY_BRAND_NAME", "latchkey", parseName),
     brandLogoUrl: readParsed<string | null>(
@@ -24,7 +29,15 @@ export function readBrand(reader: ConfigReader, origins: readonly string[] | und
       (text) => parseLogoUrl(text, origins),
       (url) => url ?? "",
     ),
-    brandAccent: readParsed(reader, "LATCHKEY_BRAND_ACCENT", "#3355cc", parseAccent),
+    brandAccent,
+    brandAccentDark: readParsed(reader, "LATCHKEY_BRAND_ACCENT_DARK", brandAccent, parseAccent),
+    contact: readParsed<string | null>(
+      reader,
+      "LATCHKEY_CONTACT",
+      null,
+      parseContact,
+      (contact) => contact ?? "",
+    ),
   };
 }
 
@@ -64,4 +77,14 @@ function parseAccent(text: string): Parsed<string> {
   const digits = /^#?([0-9a-f]{6}|[0-9a-f]{3})$/i.exec(text)?.[1]?.toLowerCase();
   const whole = digits?.length === 3 ? digits.replace(/./g, "$&$&") : digits;
   return refused(`${quote(text)} is not a colour of the form #rrggbb`, `write #${whole ?? "3355cc"}`);
+}
+
+function parseContact(text: string): Parsed<string> {
+  if (/^[^\s@/:?#&%]+@[^\s@/:?#&%]+\.[^\s@/:?#&%]+$/.test(text)) return accepted(text);
+  const url = /^https:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && url.username === "" && url.password === "") return accepted(url.href);
+  return refused(
+    `${quote(text)} is neither an e-mail address nor an https:// address`,
+    "write one of those, such as support@example.com",
+  );
 }

@@ -58,6 +58,10 @@ export interface Config {
   readonly brandLogoUrl: string | null;
   /** `#rrggbb`, lower case. */
   readonly brandAccent: string;
+  /** The same, in the dark. */
+  readonly brandAccentDark: string;
+  /** Whom people can ask: an e-mail address, or an absolute https URL. */
+  readonly contact: string | null;
 }
 
 /** What `loadConfig` needs from the machine. */

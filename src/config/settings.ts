@@ -65,6 +65,10 @@ const settings = {
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },
   LATCHKEY_BRAND_LOGO_URL: { meaning: "a path, or an address on a trusted origin" },
   LATCHKEY_BRAND_ACCENT: { meaning: "a colour, `#rrggbb`" },
+  LATCHKEY_BRAND_ACCENT_DARK: { meaning: "the colour in the dark; the same by default" },
+  LATCHKEY_CONTACT: {
+    meaning: "whom people can ask: an e-mail address or an https address, for the pages that cannot help",
+  },
 } as const satisfies Record<string, SettingDeclaration>;
 
 export type SettingName = keyof typeof settings;

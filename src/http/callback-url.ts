@@ -23,7 +23,7 @@ export function createCallbackRules(config: Config): CallbackRules {
 /** Longer addresses would not fit into the header buffers of common proxies. */
 const maxLength = 4_096;
 /** Would come back to where the visitor already is. */
-const dropped: ReadonlySet<string> = new Set(["/signin", "/signup", "/signout"]);
+const dropped: ReadonlySet<string> = new Set(["/signin", "/signup", "/signout", "/forgot-password"]);
 const own: ReadonlySet<string> = new Set(["/account", ...dropped]);
 
 /** Where a page leads: to `value` where that may be, else to the default redirect somebody chose, else to the account. Fit for `Location`. docs/contract.md. */

@@ -1,18 +1,40 @@
-import { type CallbackRules, checkCallback } from "./callback-url.ts";
+import { AppError } from "../errors.ts";
+import { type CallbackRules, checkCallback, foreignOrigin } from "./callback-url.ts";
+import type { LogRefusal } from "./refusal-log.ts";
 import { isHost, opensPage, type RequestContext } from "./request.ts";
 import { type AnswerVerify, verifyVary } from "./verify.ts";
 
+export interface ForwardDeps {
+  readonly answerVerify: AnswerVerify;
+  readonly rules: CallbackRules;
+  readonly logRefusal: LogRefusal;
+  /** An error as a page that needs nothing of this server's. @param again what to try again. */
+  readonly errorPage: (error: AppError, context: RequestContext, again: string | null) => Response;
+}
+
 /**
  * Builds `/api/auth/forward` for Traefik's ForwardAuth and Caddy's forward_auth: verify's answer, but for a person who
- * opens a page without a session the way to the sign-in page and back. docs/contract.md, Forward.
+ * opens a page the way to the sign-in page and back, and errors as pages. docs/contract.md, Forward.
  */
-export function createForwardAnswer(answerVerify: AnswerVerify, rules: CallbackRules) {
-  return async ({ request, requestId, fromProxy }: RequestContext): Promise<Response> => {
+export function createForwardAnswer({ answerVerify, rules, logRefusal, errorPage }: ForwardDeps) {
+  return async (context: RequestContext): Promise<Response> => {
+    const { request, requestId, fromProxy, path } = context;
     const answer = await answerVerify(request, requestId);
-    if (answer.status !== 401 || !fromProxy || !isNavigation(request)) return answer;
+    if (answer.status === 200 || !fromProxy || !isNavigation(request)) return answer;
     const original = originalUrl(request.headers);
+    if (answer.status !== 401) {
+      const retryAfter = answer.headers.get("retry-after") ?? "1";
+      const outage = new AppError("SESSION_STORE_UNAVAILABLE", "The session store does not answer.", {
+        headers: { "Retry-After": retryAfter },
+      });
+      return errorPage(outage, context, original);
+    }
     const checked = original === null ? null : checkCallback(original, rules);
-    if (checked === null) return answer;
+    if (checked === null) {
+      const foreign = foreignOrigin(original, rules);
+      if (foreign !== null) logRefusal({ what: "callback", value: foreign, path, requestId });
+      return errorPage(new AppError("NO_CREDENTIALS", "No session was presented."), context, null);
+    }
     return new Response(null, {
       status: 302,
       headers: {

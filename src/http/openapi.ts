@@ -17,7 +17,7 @@ export function createOpenApiAnswer(config: Config, version: string): () => Resp
 
 const description = `Accounts and sessions. Unless an operation says otherwise:
 
-* An error is JSON, \`{code,message}\`; a page's error is a page.
+* An error is JSON, \`{code,message}\`; to somebody who opens an address in a browser, and on a page, it is a page.
 * Another path is 404 \`NOT_FOUND\`, another method 405 \`METHOD_NOT_ALLOWED\` with \`Allow\`.
 * \`OPTIONS\` answers a preflight on every path: an origin that is not listed is granted nothing.
 * A trailing slash makes no difference. A body is JSON or a urlencoded form of at most 32 KiB.
@@ -177,7 +177,10 @@ function pageResponses({ ok, name }: NamedRoute, method: string): Nodes {
     "5XX": answer("A page that says so.", { "Retry-After": { schema: seconds } }, orJson("STARTING")),
   };
   if (name === "asset") {
-    const types = ["text/css", "text/javascript", "image/svg+xml"].map((type) => [type, { schema: {} }]);
+    const types = ["text/css", "text/javascript", "image/svg+xml", "font/woff2"].map((type) => [
+      type,
+      { schema: {} },
+    ]);
     const file = answer("The file.", { "Cache-Control": required(text) }, Object.fromEntries(types));
     return { "200": file, ...failures };
   }
@@ -227,7 +230,7 @@ const nullableText = { type: ["string", "null"] };
 const uri = string({ format: "uri" });
 const seconds = string({ pattern: "^[0-9]+$" });
 const requestId = string({ pattern: "^[A-Za-z0-9._-]{1,64}$" });
-const assetName = string({ pattern: "^latchkey-[0-9a-f]{16}\\.(?:css|js|svg)$" });
+const assetName = string({ pattern: "^latchkey-[0-9a-f]{16}\\.(?:css|js|svg|woff2)$" });
 const percentEncoded = required(string({ pattern: "^[!-~]*$" }));
 
 const uncached = { "Cache-Control": required({ const: "no-store" }) };

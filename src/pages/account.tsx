@@ -1,12 +1,12 @@
 import { withDeadline } from "../deadline.ts";
 import { storeUnavailable } from "../database/store-error.ts";
-import { type AccountForm, AccountPage } from "./views/account-page.tsx";
-import type { FormError } from "./views/form.tsx";
+import { type AccountForm, AccountDeletedPage, AccountPage } from "./views/account-page.tsx";
+import { type FormError, noError } from "./views/form.tsx";
 import type { SessionList } from "./views/session-list.tsx";
-import { explainRefusal, type FormNames, noticeText } from "./messages.ts";
-import type { AuthRouteName } from "../routes.ts";
+import { type FormNames, noticeText } from "./refusals.ts";
 import { withCookies } from "./answer.tsx";
-import { missingFields, type PageDeps } from "./entry.tsx";
+import { type PageDeps, signInPage } from "./entry.tsx";
+import { explainAll, explainMissing, type Filling } from "./faults.ts";
 import type { PageRequest } from "./page-request.ts";
 
 interface Refused {
@@ -17,118 +17,135 @@ interface Refused {
 }
 
 /** What a form of the account page asks for. */
-interface Action {
+interface Action extends Filling {
   readonly form: AccountForm;
-  readonly route: AuthRouteName;
-  readonly body: Record<string, unknown>;
-  readonly names?: FormNames;
-  /** What the next page says. */
-  readonly notice: string;
+  /** What the next page says; null where it says it by itself. */
+  readonly notice: string | null;
   /** Default: the account page again. */
-  readonly location?: string;
+  readonly path?: string;
 }
+
+const deletedPath = "/account/deleted";
 
 /** The account page and its forms. */
 export function createAccountPages(deps: PageDeps) {
+  const { config, answers } = deps;
+  const names: FormNames = config;
   return {
     show: (page: PageRequest) => accountPage(deps, page),
-    toAccount: async () => deps.answers.redirect(`${deps.config.baseUrl}/account`),
-    rename: (page: PageRequest) => rename(deps, page),
+    toAccount: async (page: PageRequest) =>
+      answers.redirect(`${config.baseUrl}/account${page.destination.search}`),
+    rename: (page: PageRequest) =>
+      act(deps, page, {
+        form: "profile",
+        route: "updateUser",
+        body: { name: (page.fields["name"] ?? "").trim() },
+        required: { name: page.texts.messages.enterName },
+        names,
+        notice: "name",
+      }),
     changePassword: (page: PageRequest) => changePassword(deps, page),
     revoke: (page: PageRequest) =>
       act(deps, page, {
         form: "sessions",
         route: "revokeSession",
         body: { token: page.fields["id"] ?? "" },
+        required: {},
+        names,
         notice: "session",
       }),
     revokeOthers: (page: PageRequest) =>
-      act(deps, page, { form: "sessions", route: "revokeOtherSessions", body: {}, notice: "sessions" }),
-    remove: (page: PageRequest) => remove(deps, page),
+      act(deps, page, {
+        form: "sessions",
+        route: "revokeOtherSessions",
+        body: {},
+        required: {},
+        names,
+        notice: "sessions",
+      }),
+    remove: (page: PageRequest) =>
+      act(deps, page, {
+        form: "delete",
+        route: "deleteUser",
+        body: { password: page.fields["password"] ?? "" },
+        required: { password: page.texts.messages.enterPassword },
+        names,
+        notice: null,
+        path: deletedPath,
+      }),
+    showDeleted: async (page: PageRequest) =>
+      answers.page(page, 200, <AccountDeletedPage site={answers.site} destination={page.destination} />),
   };
 }
 
-async function rename(deps: PageDeps, page: PageRequest): Promise<Response> {
-  const name = (page.fields["name"] ?? "").trim();
-  const missing = missingFields({ name: name === "" && "Enter your name." });
-  if (missing !== null) return refuse(deps, page, "profile", missing);
-  return act(deps, page, { form: "profile", route: "updateUser", body: { name }, notice: "name" });
-}
-
-async function changePassword(deps: PageDeps, page: PageRequest): Promise<Response> {
+function changePassword(deps: PageDeps, page: PageRequest): Promise<Response> {
   const { currentPassword = "", newPassword = "", revokeOtherSessions } = page.fields;
-  const missing = missingFields({
-    currentPassword: currentPassword === "" && "Enter your current password.",
-    newPassword: newPassword === "" && "Choose a new password.",
-  });
-  if (missing !== null) return refuse(deps, page, "password", missing);
+  const { messages } = page.texts;
   const everywhere = revokeOtherSessions === "true";
   return act(deps, page, {
     form: "password",
     route: "changePassword",
     body: { currentPassword, newPassword, revokeOtherSessions: everywhere },
-    names: { password: "currentPassword", newPassword: "newPassword" },
+    required: {
+      currentPassword: messages.enterCurrentPassword,
+      newPassword: messages.chooseNewPassword,
+    },
+    names: { ...deps.config, password: "currentPassword", newPassword: "newPassword" },
     notice: everywhere ? "password-everywhere" : "password",
-  });
-}
-
-async function remove(deps: PageDeps, page: PageRequest): Promise<Response> {
-  const { password = "" } = page.fields;
-  const missing = missingFields({ password: password === "" && "Enter your password." });
-  if (missing !== null) return refuse(deps, page, "delete", missing);
-  return act(deps, page, {
-    form: "delete",
-    route: "deleteUser",
-    body: { password },
-    notice: "account-deleted",
-    location: "/signin",
   });
 }
 
 async function act(deps: PageDeps, page: PageRequest, action: Action): Promise<Response> {
   const { answers, calls, config } = deps;
+  const { form } = action;
+  const missing = explainMissing(action, page.texts);
+  if (missing !== null) return accountPage(deps, page, { form, status: 400, error: missing, headers: {} });
   const outcome = await calls.submit(page, action.route, action.body);
   if (outcome.ok) {
-    return answers.redirect(config.baseUrl + (action.location ?? "/account"), [
-      ...outcome.cookies,
-      answers.notice(action.notice),
-    ]);
+    const location = config.baseUrl + (action.path ?? "/account") + page.destination.search;
+    const notice = action.notice === null ? [] : [answers.notice(action.notice)];
+    return answers.redirect(location, [...outcome.cookies, ...notice]);
   }
   const { refusal } = outcome;
   // The page cannot be shown without the store either.
   if (refusal.status >= 500) return answers.error(refusal, page.context);
-  const error = explainRefusal(refusal, action.names ?? {});
-  return accountPage(deps, page, {
-    form: action.form,
-    status: refusal.status,
-    error,
-    headers: refusal.headers,
-  });
+  const error = explainAll(refusal, action, page.texts);
+  return accountPage(deps, page, { form, status: refusal.status, error, headers: refusal.headers });
 }
-
-const refuse = (deps: PageDeps, page: PageRequest, form: AccountForm, error: FormError) =>
-  accountPage(deps, page, { form, status: 400, error, headers: {} });
 
 async function accountPage(deps: PageDeps, page: PageRequest, refused?: Refused): Promise<Response> {
   const { answers, calls, config, now } = deps;
+  const { destination, texts } = page;
   const [{ who, cookies }, sessions] = await withDeadline(
     Promise.all([calls.signedIn(page), listSessions(deps, page)]),
     page.remainingMs(),
     () => storeUnavailable(new Error("the account page was not ready in time")),
   );
-  if (who === null) return answers.redirect(`${config.baseUrl}/signin${ownCallback(deps)}`, cookies);
+  if (who === null) {
+    const url = `${config.baseUrl}/account${destination.search}`;
+    const search = `?callbackUrl=${encodeURIComponent(url)}`;
+    if (page.context.request.method !== "POST")
+      return answers.redirect(`${config.baseUrl}/signin${search}`, cookies);
+    // What was typed is kept, but no password.
+    const draft = refused?.form === "profile" ? (page.fields["name"] ?? "") : "";
+    const toAccount = { ...page, fields: {}, destination: { url, host: null, field: url, search } };
+    return withCookies(signInPage(deps, toAccount, { status: 401, error: noError }, { draft }), cookies);
+  }
   const notice = refused === undefined ? answers.takeNotice(page.context.request.headers) : null;
+  const draft = refused?.form === "profile" ? page.fields["name"] : notice?.value;
   const response = answers.page(
+    page,
     refused?.status ?? 200,
     <AccountPage
       site={answers.site}
       user={who.user}
+      destination={destination}
       sessions={sessions}
       currentId={who.sessionId}
       now={now()}
-      notice={noticeText(notice?.name)}
+      notice={noticeText(notice?.name, texts)}
       {...(refused === undefined ? {} : { refused })}
-      name={refused?.form === "profile" ? (page.fields["name"] ?? "") : who.user.name}
+      name={draft ?? who.user.name}
       revokeOthers={refused?.form !== "password" || page.fields["revokeOtherSessions"] === "true"}
     />,
     refused?.headers ?? {},
@@ -140,8 +157,4 @@ async function accountPage(deps: PageDeps, page: PageRequest, refused?: Refused)
 async function listSessions({ calls }: PageDeps, page: PageRequest): Promise<SessionList> {
   if (!page.context.request.headers.has("cookie")) return { listed: [], total: 0 };
   return (await calls.sessions(page)) as SessionList;
-}
-
-function ownCallback({ config }: PageDeps): string {
-  return `?callbackUrl=${encodeURIComponent(`${config.baseUrl}/account`)}`;
 }

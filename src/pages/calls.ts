@@ -3,7 +3,7 @@ import type { CallAuth } from "../http/auth.ts";
 import type { LogFailure } from "../http/failure-log.ts";
 import type { AuthRouteName } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
-import type { Refusal } from "./messages.ts";
+import type { Refusal } from "./refusals.ts";
 import type { PageRequest } from "./page-request.ts";
 
 export interface PageUser {
@@ -73,7 +73,7 @@ export function createPageCalls(call: CallAuth, readSession: ReadSession, logFai
 }
 
 /** BetterAuth's refusal; its `Retry-After` is the one header that a page passes on. */
-async function refusalIn(response: Response): Promise<Refusal> {
+export async function refusalIn(response: Response): Promise<Refusal> {
   const body: unknown = await response.json().catch(() => null);
   const { code, message } = (body ?? {}) as { code?: unknown; message?: unknown };
   const retryAfter = response.headers.get("retry-after");

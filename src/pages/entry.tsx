@@ -1,12 +1,13 @@
 import type { Config } from "../config/config.ts";
 import { type FormError, noError } from "./views/form.tsx";
-import { SignInPage, SignedInPage } from "./views/sign-in-page.tsx";
+import { ForgotPasswordPage, SignInPage, SignedInPage } from "./views/sign-in-page.tsx";
 import { SignOutPage } from "./views/sign-out-page.tsx";
 import { SignUpClosedPage, SignUpPage } from "./views/sign-up-page.tsx";
-import { explainRefusal, noticeText, type Refusal } from "./messages.ts";
+import { noticeText } from "./refusals.ts";
 import { cookieReaches } from "../http/callback-url.ts";
 import { type PageAnswers, withCookies } from "./answer.tsx";
 import type { PageCalls, PageUser } from "./calls.ts";
+import { explainAll, explainMissing, type Filling } from "./faults.ts";
 import type { PageRequest } from "./page-request.ts";
 
 export interface PageDeps {
@@ -19,6 +20,15 @@ export interface PageDeps {
 
 export type PageHandler = (page: PageRequest) => Promise<Response>;
 
+/** A form that was not taken, shown again. */
+interface Refused {
+  readonly status: number;
+  readonly error: FormError;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const fresh: Refused = { status: 200, error: noError };
+
 /** The pages around a session's beginning and end. */
 export function createEntryPages(deps: PageDeps) {
   return {
@@ -27,14 +37,18 @@ export function createEntryPages(deps: PageDeps) {
       const path = who === null ? `/signin${page.destination.search}` : "/account";
       return deps.answers.redirect(deps.config.baseUrl + path, cookies);
     },
-    showSignIn: (page: PageRequest) => unlessSignedIn(deps, page, () => signInPage(deps, page, 200, noError)),
-    showSignUp: (page: PageRequest) => unlessSignedIn(deps, page, () => signUpPage(deps, page, 200, noError)),
+    showSignIn: (page: PageRequest) => unlessSignedIn(deps, page, () => signInPage(deps, page, fresh)),
+    showSignUp: (page: PageRequest) => unlessSignedIn(deps, page, () => signUpPage(deps, page, fresh)),
+    showForgotten: async (page: PageRequest) => {
+      const { site } = deps.answers;
+      return deps.answers.page(page, 200, <ForgotPasswordPage site={site} destination={page.destination} />);
+    },
     signIn: (page: PageRequest) => signIn(deps, page),
     signUp: (page: PageRequest) => signUp(deps, page),
     showSignOut: async (page: PageRequest) => {
       const { who, cookies } = await deps.calls.signedIn(page);
       if (who === null) return deps.answers.redirect(page.destination.url, cookies);
-      return withCookies(signOutPage(deps, page, 200, noError, who.user), cookies);
+      return withCookies(signOutPage(deps, page, fresh, who.user), cookies);
     },
     signOut: (page: PageRequest) => signOut(deps, page),
   };
@@ -51,47 +65,56 @@ async function unlessSignedIn(deps: PageDeps, page: PageRequest, form: () => Res
   if (cookieReaches(destination.url, deps.config)) return deps.answers.redirect(destination.url, cookies);
   const { site } = deps.answers;
   return withCookies(
-    deps.answers.page(200, <SignedInPage site={site} destination={destination} user={who.user} />),
+    deps.answers.page(page, 200, <SignedInPage site={site} destination={destination} user={who.user} />),
     cookies,
   );
 }
 
 async function signIn(deps: PageDeps, page: PageRequest): Promise<Response> {
-  const { email = "", password = "", rememberMe } = page.fields;
-  const missing = missingFields({
-    email: email.trim() === "" && "Enter your email address.",
-    password: password === "" && "Enter your password.",
-  });
-  if (missing !== null) return signInPage(deps, page, 400, missing);
-  const outcome = await deps.calls.submit(page, "signIn", {
-    email,
-    password,
-    rememberMe: rememberMe === "true",
-  });
-  if (outcome.ok) return deps.answers.redirect(page.destination.url, outcome.cookies);
+  const { texts, fields } = page;
+  const { email = "", password = "", rememberMe, draft = "" } = fields;
+  const { messages } = texts;
+  const filling: Filling = {
+    route: "signIn",
+    body: { email, password, rememberMe: rememberMe === "true" },
+    required: { email: messages.enterEmail, password: messages.enterPassword },
+    names: deps.config,
+  };
+  const missing = explainMissing({ ...filling, body: { email: email.trim(), password } }, texts);
+  if (missing !== null) return signInPage(deps, page, { status: 400, error: missing });
+  const outcome = await deps.calls.submit(page, filling.route, filling.body);
+  if (outcome.ok) {
+    const kept = draft === "" ? [] : [deps.answers.notice("welcome-back", draft)];
+    return deps.answers.redirect(page.destination.url, [...outcome.cookies, ...kept]);
+  }
   const { refusal } = outcome;
-  return signInPage(deps, page, refusal.status, explainRefusal(refusal, {}), refusal.headers);
+  return signInPage(deps, page, { ...refusal, error: explainAll(refusal, filling, texts) });
 }
 
-function signInPage(
-  deps: PageDeps,
+/** @param ended that the visitor's session has ended, and what they had typed by then. */
+export function signInPage(
+  { answers }: PageDeps,
   page: PageRequest,
-  status: number,
-  error: FormError,
-  headers = {},
+  { status, error, headers = {} }: Refused,
+  ended?: { readonly draft: string },
 ): Response {
-  const { site } = deps.answers;
-  const { email = "", rememberMe } = page.fields;
-  const notice = deps.answers.takeNotice(page.context.request.headers);
-  const response = deps.answers.page(
+  const { site } = answers;
+  const { email = "", rememberMe, draft = "" } = page.fields;
+  const { messages } = page.texts;
+  const notice = answers.takeNotice(page.context.request.headers);
+  const isKept = ended !== undefined && ended.draft !== "";
+  const response = answers.page(
+    page,
     status,
     <SignInPage
       site={site}
       destination={page.destination}
-      notice={status === 200 ? noticeText(notice?.name) : undefined}
+      notice={status === 200 ? noticeText(notice?.name, page.texts) : undefined}
+      alert={ended && (isKept ? messages.sessionEndedKept : messages.sessionEnded)}
       error={error}
       email={email}
-      rememberMe={status === 200 || rememberMe === "true"}
+      rememberMe={status === 200 || ended !== undefined || rememberMe === "true"}
+      draft={ended?.draft ?? draft}
     />,
     headers,
   );
@@ -99,14 +122,22 @@ function signInPage(
 }
 
 async function signUp(deps: PageDeps, page: PageRequest): Promise<Response> {
+  const { texts } = page;
+  const { messages } = texts;
   const { name = "", email = "", password = "" } = page.fields;
-  const missing = missingFields({
-    name: name.trim() === "" && "Enter your name.",
-    email: email.trim() === "" && "Enter your email address.",
-    password: password === "" && "Choose a password.",
-  });
-  if (missing !== null) return signUpPage(deps, page, 400, missing);
-  const outcome = await deps.calls.submit(page, "signUp", { name: name.trim(), email, password });
+  const filling: Filling = {
+    route: "signUp",
+    body: { name: name.trim(), email, password },
+    required: {
+      name: messages.enterName,
+      email: messages.enterEmail,
+      password: messages.choosePassword,
+    },
+    names: deps.config,
+  };
+  const missing = explainMissing({ ...filling, body: { ...filling.body, email: email.trim() } }, texts);
+  if (missing !== null) return signUpPage(deps, page, { status: 400, error: missing });
+  const outcome = await deps.calls.submit(page, filling.route, filling.body);
   if (outcome.ok) {
     // Where another site takes over, the welcome is its own.
     const isOwn = page.destination.host === null;
@@ -114,43 +145,28 @@ async function signUp(deps: PageDeps, page: PageRequest): Promise<Response> {
     return deps.answers.redirect(page.destination.url, [...outcome.cookies, ...welcome]);
   }
   const { refusal } = outcome;
-  const error = explainRefusal(refusal, {});
-  return signUpPage(deps, page, refusal.status, error, refusal);
+  return signUpPage(deps, page, { ...refusal, error: explainAll(refusal, filling, texts) });
 }
 
-function signUpPage(
-  deps: PageDeps,
-  page: PageRequest,
-  status: number,
-  error: FormError,
-  refusal?: Refusal,
-): Response {
-  const { site } = deps.answers;
+function signUpPage({ answers }: PageDeps, page: PageRequest, refused: Refused): Response {
+  const { site } = answers;
   const { destination } = page;
   if (site.signUp === "closed")
-    return deps.answers.page(403, <SignUpClosedPage site={site} destination={destination} />);
+    return answers.page(page, 403, <SignUpClosedPage site={site} destination={destination} />);
   const { name = "", email = "" } = page.fields;
-  const emailTaken = refusal?.code.startsWith("USER_ALREADY_EXISTS") === true;
-  return deps.answers.page(
-    status,
-    <SignUpPage
-      site={site}
-      destination={destination}
-      error={error}
-      emailTaken={emailTaken}
-      name={name}
-      email={email}
-    />,
-    refusal?.headers ?? {},
+  return answers.page(
+    page,
+    refused.status,
+    <SignUpPage site={site} destination={destination} error={refused.error} name={name} email={email} />,
+    refused.headers,
   );
 }
 
 async function signOut(deps: PageDeps, page: PageRequest): Promise<Response> {
   const outcome = await deps.calls.submit(page, "signOut", {});
   if (!outcome.ok) {
-    const { refusal } = outcome;
-    const error = { fields: {}, form: "You are still signed in: accounts cannot be reached at the moment." };
-    return signOutPage(deps, page, refusal.status, error, null, refusal.headers);
+    const error = { fields: {}, form: page.texts.messages.stillSignedIn };
+    return signOutPage(deps, page, { ...outcome.refusal, error }, null);
   }
   // Where nobody chose another place, there is nothing left to go back to.
   const isAccount = page.destination.url === `${deps.config.baseUrl}/account`;
@@ -163,18 +179,16 @@ async function signOut(deps: PageDeps, page: PageRequest): Promise<Response> {
 }
 
 function signOutPage(
-  deps: PageDeps,
+  { answers }: PageDeps,
   page: PageRequest,
-  status: number,
-  error: FormError,
+  { status, error, headers }: Refused,
   user: PageUser | null,
-  headers = {},
 ): Response {
-  const { site } = deps.answers;
-  return deps.answers.page(
+  return answers.page(
+    page,
     status,
     <SignOutPage
-      site={site}
+      site={answers.site}
       destination={page.destination}
       error={error}
       user={user}
@@ -182,12 +196,4 @@ function signOutPage(
     />,
     headers,
   );
-}
-
-/** What is missing, field by field; null when nothing is. */
-export function missingFields(checks: Readonly<Record<string, string | false>>): FormError | null {
-  const fields = Object.fromEntries(
-    Object.entries(checks).filter((entry): entry is [string, string] => entry[1] !== false),
-  );
-  return Object.keys(fields).length === 0 ? null : { fields };
 }

@@ -4,7 +4,9 @@ import { readBody } from "../http/body.ts";
 import { type CallbackRules, checkCallback, foreignOrigin, resolveCallback } from "../http/callback-url.ts";
 import type { LogRefusal } from "../http/refusal-log.ts";
 import type { RequestContext } from "../http/request.ts";
+import { textsFor } from "./language.ts";
 import type { Destination } from "./views/sign-in-page.tsx";
+import type { Texts } from "./views/texts.tsx";
 
 /** A request for a page, its form read and its destination known. */
 export interface PageRequest {
@@ -12,6 +14,7 @@ export interface PageRequest {
   /** The form's fields; none of a GET. */
   readonly fields: Readonly<Record<string, string>>;
   readonly destination: Destination;
+  readonly texts: Texts;
   /** Until the answer is due. */
   readonly remainingMs: () => number;
 }
@@ -48,6 +51,7 @@ export function createPageRequestReader({
       context,
       fields,
       destination: destinationOf(asked, rules),
+      texts: textsFor(context.request.headers),
       remainingMs: () => Math.max(0, due - now()),
     };
   };

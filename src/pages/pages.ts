@@ -1,7 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { isLoopbackHost } from "../config/listen.ts";
 import { isLoopbackOrigin } from "../config/origin.ts";
-import type { AppError } from "../errors.ts";
 import type { CallAuth } from "../http/auth.ts";
 import type { CallbackRules } from "../http/callback-url.ts";
 import { methodNotAllowed, notFound } from "../http/error-response.ts";
@@ -11,8 +10,8 @@ import type { LogRefusal } from "../http/refusal-log.ts";
 import type { RouteWith } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import { createAccountPages } from "./account.tsx";
-import { createPageAnswers } from "./answer.tsx";
-import { createPageCalls } from "./calls.ts";
+import { createPageAnswers, type PageAnswers, withCookies } from "./answer.tsx";
+import { createPageCalls, refusalIn } from "./calls.ts";
 import { createEntryPages, type PageHandler } from "./entry.tsx";
 import { createPageRequestReader } from "./page-request.ts";
 
@@ -33,7 +32,10 @@ export interface Pages {
     Record<RouteWith<{ kind: "pages" }>, (context: RequestContext) => Promise<Response>>
   >;
   /** An error as a page. */
-  error(error: AppError, context: RequestContext): Response;
+  readonly error: PageAnswers["error"];
+  readonly errorElsewhere: PageAnswers["errorElsewhere"];
+  /** BetterAuth's refusal as a page. */
+  refusal(answer: Response, context: RequestContext): Promise<Response>;
 }
 
 /**
@@ -71,12 +73,14 @@ export function createPages(deps: PagesDeps): Pages {
       signInPage: on(entry.showSignIn, entry.signIn),
       signUpPage: on(entry.showSignUp, entry.signUp),
       signOutPage: on(entry.showSignOut, entry.signOut),
+      forgottenPage: on(entry.showForgotten),
       accountPage: on(account.show),
       profileForm: form(account.rename),
       passwordForm: form(account.changePassword),
       revocationForm: form(account.revoke),
       revocationsForm: form(account.revokeOthers),
       deletionForm: form(account.remove),
+      deletedPage: on(account.showDeleted),
       async asset({ path }) {
         const asset = answers.asset(path);
         if (asset === null) throw notFound();
@@ -84,5 +88,8 @@ export function createPages(deps: PagesDeps): Pages {
       },
     },
     error: answers.error,
+    errorElsewhere: answers.errorElsewhere,
+    refusal: async (answer, context) =>
+      withCookies(answers.error(await refusalIn(answer), context), answer.headers.getSetCookie()),
   };
 }

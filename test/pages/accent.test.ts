@@ -23,10 +23,11 @@ describe("shadesOf", () => {
   test.each(["light", "dark"] as const)("any accent is readable in the %s scheme", (scheme) => {
     const { card, page } = surfaces[scheme];
     const holds = (accent: string) => {
-      const { fill, fillHover, onFill, text } = shadesOf(accent, scheme);
+      const { fill, fillHover, onFill, edge, text } = shadesOf(accent, scheme);
       expect(contrastOf(onFill, fill)).toBeGreaterThanOrEqual(4.5);
       expect(contrastOf(onFill, fillHover)).toBeGreaterThanOrEqual(contrastOf(onFill, fill));
-      expect(contrastOf(fill, card)).toBeGreaterThanOrEqual(3);
+      expect(fill).toBe(accent);
+      expect(contrastOf(edge, card)).toBeGreaterThanOrEqual(3);
       for (const surface of [card, page]) expect(contrastOf(text, surface)).toBeGreaterThanOrEqual(4.5);
     };
     for (const accent of ["#000000", "#ffffff", "#ffff00", "#0000ff", "#808080", card, page]) holds(accent);
@@ -36,9 +37,27 @@ describe("shadesOf", () => {
   test("an accent that is readable stays itself", () => {
     expect(shadesOf("#3355cc", "light")).toMatchObject({
       fill: "#3355cc",
+      edge: "#3355cc",
       text: "#3355cc",
       onFill: "#ffffff",
     });
+  });
+
+  test("C9: an accent that is too light or too dark keeps its hue", () => {
+    const yellow = shadesOf("#ffe600", "light");
+    expect(yellow).toMatchObject({ fill: "#ffe600", onFill: "#000000" });
+    const hue = (hex: string) => {
+      const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) as [
+        number,
+        number,
+        number,
+      ];
+      const [most, least] = [Math.max(red, green, blue), Math.min(red, green, blue)];
+      // Of a yellow or orange, whose red is most and blue least; in sixths of the circle.
+      return most === red && least === blue ? (green - blue) / (most - least) : Number.NaN;
+    };
+    for (const made of [yellow.edge, yellow.text]) expect(hue(made)).toBeCloseTo(hue("#ffe600"), 1);
+    expect(shadesOf("#101040", "dark")).toMatchObject({ fill: "#101040", onFill: "#ffffff" });
   });
 });
 

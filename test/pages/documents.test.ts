@@ -15,12 +15,12 @@ describe("every page", () => {
       "x-content-type-options": "nosniff",
       "cross-origin-opener-policy": "same-origin",
       "content-security-policy":
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+        "default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; img-src 'self'; " +
         "form-action 'self' http://localhost:3000 http://localhost:3001 http://localhost:8000 " +
         "http://localhost:5173 http://localhost:4321 http://localhost:8080; " +
         "base-uri 'none'; frame-ancestors 'none'",
     });
-    expect(html).toStartWith('<!doctype html><html lang="en">');
+    expect(html).toStartWith('<!doctype html><html lang="en" data-locale="en-GB">');
     expect(html).not.toMatch(/<style|\sstyle=|\son[a-z]+=|javascript:/i);
     expect(
       [...html.matchAll(/<script([^>]*)>([^<]*)</g)].map(([, attributes, text]) => [attributes, text]),
@@ -52,9 +52,9 @@ describe("every page", () => {
       LATCHKEY_BRAND_ACCENT: "#0a7d5a",
     };
     const { html, headers } = await visit({ env }).get("/signin");
-    expect(html).toContain("<title>Sign in – Kestrel &lt;Docs></title>");
+    expect(html).toContain("<title>Sign in to Kestrel &lt;Docs></title>");
     expect(html).toContain(
-      '<img class="logo" src="http://localhost:3000/img/logo;v,2.svg?x=1" alt="Kestrel &lt;Docs>"',
+      '<img class="logo" src="http://localhost:3000/img/logo;v,2.svg?x=1" alt/><span>Kestrel &lt;Docs></span>',
     );
     expect(headers.get("content-security-policy")).toContain(
       "img-src 'self' http://localhost:3000/img/logo%3Bv%2C2.svg; ",
@@ -76,6 +76,7 @@ describe("assets", () => {
       expect([status, headers.get("cache-control")]).toEqual([200, "public, max-age=31536000, immutable"]);
     }
     expect(types.sort()).toEqual([
+      "font/woff2",
       "image/svg+xml",
       "text/css; charset=utf-8",
       "text/javascript; charset=utf-8",

@@ -93,7 +93,7 @@ describe("a form that is taken", () => {
       `${origin}/signin?callbackUrl=http%3A%2F%2Flocalhost%3A3000%2Fguide`,
     ],
     ["/account/profile", { name: "Ann" }, `${origin}/account`],
-    ["/account/delete", { password: secret }, `${origin}/signin`],
+    ["/account/delete", { password: secret }, `${origin}/account/deleted`],
   ])("%s %j leads to %s", async (path, fields, location) => {
     const { status, headers } = await visit({}, { signedIn: true }).post(path, fields);
     expect([status, headers.get("location")]).toEqual([303, location]);
@@ -152,26 +152,20 @@ describe("a form that is refused", () => {
   });
 
   test.each([
-    [
-      "/signin",
-      401,
-      "INVALID_EMAIL_OR_PASSWORD",
-      "password",
-      "The email or the password is not right. Check both and try again.",
-    ],
-    ["/signin", 400, "INVALID_EMAIL", "email", "Enter an email address such as name@example.com."],
+    ["/signin", 401, "INVALID_EMAIL_OR_PASSWORD", "password", "The email or the password is not right."],
+    ["/signin", 400, "INVALID_EMAIL", "email", "Enter an address such as name@example.com."],
     [
       "/signup",
       422,
       "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
       "email",
-      "There is already an account with this email. Sign in instead",
+      "This email already has an account: sign in instead.",
     ],
-    ["/signup", 400, "INVALID_EMAIL", "email", "Enter an email address such as name@example.com."],
-    ["/signup", 400, "PASSWORD_TOO_SHORT", "password", "Password too short."],
-    ["/signup", 400, "PASSWORD_TOO_LONG", "password", "Choose a password of at most 128 characters."],
+    ["/signup", 400, "INVALID_EMAIL", "email", "Enter an address such as name@example.com."],
+    ["/signup", 400, "PASSWORD_TOO_SHORT", "password", "Use at least 8 characters."],
+    ["/signup", 400, "PASSWORD_TOO_LONG", "password", "Use at most 128 characters."],
     ["/account/password", 400, "INVALID_PASSWORD", "current-password", "This is not your current password."],
-    ["/account/password", 400, "PASSWORD_TOO_COMMON", "new-password", "Password too short."],
+    ["/account/password", 400, "PASSWORD_TOO_COMMON", "new-password", "Choose another password."],
     ["/account/delete", 400, "INVALID_PASSWORD", "delete-password", "This is not your current password."],
   ])("%s %i %s stands at %s", async (path, status, code, id, message) => {
     const fields = { ...signUp, ...change };
@@ -186,25 +180,15 @@ describe("a form that is refused", () => {
   });
 
   test.each([
-    [
-      "/signup",
-      "name: is too long; at most 100 characters.",
-      "name",
-      "Enter a name of at most 100 characters.",
-    ],
-    ["/signup", "email: a text is expected.", "email", "Enter an email address such as name@example.com."],
+    ["/signup", "name: is too long; at most 100 characters.", "name", "Use at most 100 characters."],
+    ["/signup", "email: a text is expected.", "email", "Enter an address such as name@example.com."],
     [
       "/signup",
       "password: has a character that is not allowed.",
       "password",
-      "This has a character in it that cannot be used.",
+      "Leave out the character that cannot be used.",
     ],
-    [
-      "/account/profile",
-      "name: is too long; at most 100 characters.",
-      "name",
-      "Enter a name of at most 100 characters.",
-    ],
+    ["/account/profile", "name: is too long; at most 100 characters.", "name", "Use at most 100 characters."],
   ])("%s: %s stands at %s", async (path, text, id, message) => {
     const { html } = await visit(refuse(400, "VALIDATION_ERROR", text), { signedIn: true }).post(
       path,

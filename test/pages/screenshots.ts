@@ -1,10 +1,10 @@
-/** `bun test/pages/screenshots.ts [directory] [state…]`: pictures of the pages' states; those of the README by default. */
+/** `bun test/pages/screenshots.ts [directory [language [state…]]]`: pictures of the pages' states; those of the README by default. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions } from "playwright-core";
 import { launchBrowser } from "../support/browser.ts";
 import { openState } from "./open-state.ts";
-import { states } from "./states.ts";
+import { statesIn } from "./states.ts";
 
 const views: Readonly<Record<string, BrowserContextOptions>> = {
   light: { viewport: { width: 1000, height: 700 }, colorScheme: "light" },
@@ -31,7 +31,7 @@ async function take(
   wanted: Readonly<Record<string, readonly string[]>>,
 ) {
   for (const [view, options] of Object.entries(views)) {
-    const context = await browser.newContext({ ...options, reducedMotion: "reduce" });
+    const context = await browser.newContext({ ...options, locale: language, reducedMotion: "reduce" });
     const page = await context.newPage();
     for (const state of states) {
       if (wanted[state.name]?.includes(view) !== true) continue;
@@ -43,7 +43,9 @@ async function take(
   }
 }
 
-const [directory = join(import.meta.dir, "../../docs/screenshots"), ...names] = process.argv.slice(2);
+const [directory = join(import.meta.dir, "../../docs/screenshots"), language = "en", ...names] =
+  process.argv.slice(2);
+const states = statesIn(language);
 const all = Object.keys(views);
 const wanted =
   process.argv.length > 2

@@ -16,6 +16,8 @@ export interface Script {
   /** Default: BetterAuth's 200 `{}`. */
   readonly answer?: (request: AuthRequest) => Response | Promise<Response>;
   readonly sessions?: readonly ScriptedSession[];
+  /** The id of Ann's own; default: the first. */
+  readonly current?: string;
   /** Default: `sessions`, at once. */
   readonly list?: () => Promise<Response>;
   /** Default: the clock stands. */
@@ -58,7 +60,7 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
     verify: () => ({ refusal: "NO_CREDENTIALS" }),
     readSession: (cookie) =>
       cookie?.includes("session_token=ann") === true
-        ? JSON.stringify({ user, session: sessions[0] })
+        ? JSON.stringify({ user, session: sessions.find(({ id }) => id === script.current) ?? sessions[0] })
         : { isKnown: false },
     health: async () => new Response(),
     now: script.now ?? (() => scriptedNow),

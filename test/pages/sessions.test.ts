@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { describeDevice } from "../../src/pages/views/device.ts";
+import { describeDevice, shortAddress } from "../../src/pages/views/device.ts";
+import { en } from "../../src/pages/views/messages/en.ts";
 import { visit } from "./requests.ts";
 import { macFirefox, scriptedNow, type ScriptedSession } from "./scripted-pages.ts";
 
@@ -27,25 +28,50 @@ const items = (html: string) =>
   );
 
 describe("the list of sessions", () => {
-  test("starts with this device, then the last active, each but this one to be signed out", async () => {
+  test("starts with this device, then the newest, each but this one to be signed out", async () => {
     const sessions = [
+      session("old", 24.1 * hour, {
+        userAgent: "curl/8.4.0",
+        ipAddress: "0000:0000:0000:0000:0000:0000:0000:0001",
+        createdAt: "2025-10-01T09:30:00.000Z",
+      }),
       session("here", 30 * hour),
-      session("old", 24.1 * hour, { userAgent: "curl/8.4.0", ipAddress: "2001:db8::1" }),
-      session("recent", 23.9 * hour),
+      session("recent", 23.9 * hour, { createdAt: "2025-10-01T17:05:00.000Z" }),
     ];
-    const { html } = await visit({ sessions }, { signedIn: true }).get("/account");
+    const { html } = await visit({ sessions, current: "here" }, { signedIn: true }).get("/account");
     expect(items(html)).toEqual([
-      "Firefox on macOS This device Active now 203.0.113.9 Signed in 1 November 2025",
-      "Firefox on macOS Active within the last day 203.0.113.9 Signed in 1 November 2025 " +
-        "Sign out Firefox on macOS, signed in 1 November 2025",
-      "curl Last active around 20 November 2025 2001:db8::1 Signed in 1 November 2025 " +
-        "Sign out curl, signed in 1 November 2025",
+      "Firefox on macOS This device Active now 203.0.113.9 Signed in 1 November 2025 at 12:00 UTC",
+      "Firefox on macOS Active within the last day 203.0.113.9 Signed in 1 October 2025 at 17:05 UTC " +
+        "Sign out Firefox on macOS, signed in 1 October 2025 at 17:05 UTC",
+      "curl Last active yesterday ::1 Signed in 1 October 2025 at 09:30 UTC " +
+        "Sign out curl, signed in 1 October 2025 at 09:30 UTC",
     ]);
     expect([...html.matchAll(/name="id" value="(\w+)"/g)].map((match) => match[1])).toEqual([
       "recent",
       "old",
     ]);
     expect(html).toContain("Sign out all other devices</button>");
+  });
+
+  test.each([
+    [1, "yesterday"],
+    [6, "6 days ago"],
+    [20, "2 weeks ago"],
+    [100, "3 months ago"],
+    [800, "2 years ago"],
+  ])("tells the age of %i days roughly: %s", async (days, age) => {
+    const sessions = [session("here", 0), session("x", days * 24 * hour + 1)];
+    const { html } = await visit({ sessions }, { signedIn: true }).get("/account");
+    expect(items(html)[1]).toContain(`Last active ${age} `);
+  });
+
+  test.each([
+    ["0000:0000:0000:0000:0000:0000:0000:0001", "::1"],
+    ["2001:0db8:04e0:0000:0000:0000:0009:c31a", "2001:db8:4e0::9:c31a"],
+    ["203.0.113.9", "203.0.113.9"],
+    ["nonsense:", "nonsense:"],
+  ])("writes %s as %s", (address, short) => {
+    expect(shortAddress(address)).toBe(short);
   });
 
   test("of one device offers nothing to sign out", async () => {
@@ -60,7 +86,7 @@ describe("the list of sessions", () => {
     );
     const { html } = await visit({ sessions }, { signedIn: true }).get("/account");
     expect(items(html)).toHaveLength(50);
-    expect(html).toContain("and 70 more");
+    expect(html).toContain("More devices that are signed in: 70");
   });
 
   test("keeps a hostile user agent text", async () => {
@@ -95,10 +121,10 @@ describe("describeDevice", () => {
     ["", "Unknown device"],
     [null, "Unknown device"],
   ])("%s is %s", (userAgent, device) => {
-    expect(describeDevice(userAgent)).toBe(device);
+    expect(describeDevice(userAgent, en)).toBe(device);
   });
 
   test("reads no more than a browser sends", () => {
-    expect(describeDevice(`Mozilla/5.0 ${" ".repeat(500)}${macFirefox}`)).toBe("Unknown browser");
+    expect(describeDevice(`Mozilla/5.0 ${" ".repeat(500)}${macFirefox}`, en)).toBe("Unknown browser");
   });
 });

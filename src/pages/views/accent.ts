@@ -4,13 +4,15 @@ export const surfaces = {
   dark: { card: "#181b22", page: "#0f1116" },
 } as const;
 
-/** Colours made from the accent for one scheme; every pair is readable (WCAG 2.2, 1.4.3 and 1.4.11). */
+/** Colours made from the accent for one scheme. */
 export interface Shades {
-  /** A button's ground, at least 3:1 against the card. */
+  /** A button's ground: the accent itself. */
   readonly fill: string;
   readonly fillHover: string;
-  /** Black or white, at least 4.5:1 against both fills. */
+  /** Black or white, at least 4.5:1 against both fills (WCAG 2.2, 1.4.3). */
   readonly onFill: string;
+  /** Around a fill, at least 3:1 against the card (1.4.11): the accent, where it is seen by itself. */
+  readonly edge: string;
   /** Links and the focus ring, at least 4.5:1 against both surfaces. */
   readonly text: string;
 }
@@ -20,12 +22,12 @@ type Rgb = readonly [number, number, number];
 const black: Rgb = [0, 0, 0];
 const white: Rgb = [255, 255, 255];
 
-/** @param accent `#rrggbb`; where it would be hard to see it is darkened (light scheme) or lightened (dark). */
+/** @param accent `#rrggbb`; where it would be hard to see, edges and links are darker (light scheme) or lighter (dark). */
 export function shadesOf(accent: string, scheme: keyof typeof surfaces): Shades {
   const { card, page } = surfaces[scheme];
   const toward = scheme === "light" ? black : white;
-  const color = parse(accent);
-  const fill = mixUntil(color, toward, (mixed) => contrast(mixed, parse(card)) >= 3);
+  const fill = parse(accent);
+  // One of the two has 4.5:1 against any colour.
   const onFill = contrast(fill, white) >= 4.5 ? white : black;
   // Away from the text on it, so that hovering only adds contrast.
   const fillHover = mix(fill, onFill === white ? black : white, 0.14);
@@ -34,7 +36,8 @@ export function shadesOf(accent: string, scheme: keyof typeof surfaces): Shades 
     fill: format(fill),
     fillHover: format(fillHover),
     onFill: format(onFill),
-    text: format(mixUntil(color, toward, readable)),
+    edge: format(mixUntil(fill, toward, (mixed) => contrast(mixed, parse(card)) >= 3)),
+    text: format(mixUntil(fill, toward, readable)),
   };
 }
 

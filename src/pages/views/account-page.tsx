@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import {
+  CallbackField,
   Checkbox,
   Field,
   FormAlert,
@@ -7,16 +8,20 @@ import {
   hasError,
   noError,
   Notice,
+  PasswordField,
   SubmitButton,
 } from "./form.tsx";
-import { Brand, Document, type Site } from "./layout.tsx";
+import { Brand, CardPage, Document, type Site } from "./layout.tsx";
 import { type SessionList, Sessions } from "./session-list.tsx";
+import type { Destination } from "./sign-in-page.tsx";
+import { fill, Filled, useMessages } from "./texts.tsx";
 
 export type AccountForm = "profile" | "password" | "sessions" | "delete";
 
 export interface AccountProps {
   readonly site: Site;
   readonly user: { readonly name: string; readonly email: string };
+  readonly destination: Destination;
   readonly sessions: SessionList;
   readonly currentId: string;
   /** ms since the epoch. */
@@ -30,140 +35,182 @@ export interface AccountProps {
 }
 
 export function AccountPage(props: AccountProps) {
-  const { site, user, refused } = props;
+  const { site, user, refused, destination } = props;
+  const m = useMessages();
   const errorOf = (form: AccountForm): FormError => (refused?.form === form ? refused.error : noError);
+  const callback = destination.field;
   return (
-    <Document site={site} title="Your account" failed={refused !== undefined} notice={props.notice}>
-      <AccountHeader site={site} />
+    <Document site={site} title={m.yourAccount} failed={refused !== undefined} notice={props.notice}>
+      <AccountHeader site={site} callback={callback} />
       <main class="account">
         <div class="account-title">
           <div>
-            <h1>Your account</h1>
+            <h1>{user.name}</h1>
             <p class="lead">{user.email}</p>
           </div>
-          {site.home !== null && <a href={site.home.url}>Back to {site.home.host}</a>}
+          <WayBack site={site} destination={destination} />
         </div>
         <Notice text={props.notice} />
-        <Profile error={errorOf("profile")} name={props.name} />
+        <Profile error={errorOf("profile")} {...props} />
         <Password {...props} error={errorOf("password")} />
-        <Section
-          title="Devices"
-          about="Where you are signed in. Sign out what you do not recognise, then change your password."
-        >
+        <Section id="devices" title={m.devices} about={m.devicesAbout}>
           <FormAlert error={errorOf("sessions")} />
-          <Sessions sessions={props.sessions} currentId={props.currentId} now={props.now} />
+          <Sessions
+            sessions={props.sessions}
+            currentId={props.currentId}
+            now={props.now}
+            callback={callback}
+          />
         </Section>
-        <Deletion error={errorOf("delete")} email={user.email} />
+        <Deletion error={errorOf("delete")} email={user.email} destination={destination} />
       </main>
     </Document>
   );
 }
 
-function AccountHeader({ site }: { readonly site: Site }) {
+function AccountHeader({ site, callback }: { readonly site: Site; readonly callback: string }) {
+  const m = useMessages();
   return (
     <header class="bar">
-      <Brand site={site} />
-      <form method="post" action="/signout">
-        <input type="hidden" name="next" value="signin" />
-        <SubmitButton label="Sign out" busy="Signing out…" kind="quiet" />
-      </form>
+      <div class="bar-content">
+        <Brand site={site} />
+        <form method="post" action="/signout">
+          <CallbackField value={callback} />
+          <input type="hidden" name="next" value="signin" />
+          <SubmitButton label={m.signOut} busy={m.signingOut} kind="quiet" />
+        </form>
+      </div>
     </header>
   );
 }
 
-function Section(props: { title: string; about: string; children: ComponentChildren }) {
-  const id = `${props.title.toLowerCase().replaceAll(" ", "-")}-heading`;
+/** To the page that somebody came from; without one, to where people go from here. */
+function WayBack({ site, destination }: Pick<AccountProps, "site" | "destination">) {
+  const m = useMessages();
+  const cameFrom = destination.field === "" || destination.host === null ? site.home : destination;
+  if (cameFrom === null) return null;
+  return <a href={cameFrom.url}>{fill(m.backTo, { place: cameFrom.host ?? "" })}</a>;
+}
+
+interface SectionProps {
+  readonly id: string;
+  readonly title: string;
+  readonly about: string;
+  readonly children: ComponentChildren;
+}
+
+function Section({ id, title, about, children }: SectionProps) {
   return (
-    <section class="section" aria-labelledby={id}>
+    <section class="section" aria-labelledby={`${id}-heading`}>
       <div class="section-head">
-        <h2 id={id}>{props.title}</h2>
-        <p class="hint">{props.about}</p>
+        <h2 id={`${id}-heading`}>{title}</h2>
+        <p class="hint">{about}</p>
       </div>
-      <div class="card">{props.children}</div>
+      <div class="card">{children}</div>
     </section>
   );
 }
 
-function Profile({ error, name }: { readonly error: FormError; readonly name: string }) {
+type FormProps = AccountProps & { readonly error: FormError };
+
+function Profile({ error, name, user, destination }: FormProps) {
+  const m = useMessages();
   return (
-    <Section title="Profile" about="The name that sites you sign in to show.">
-      <form method="post" action="/account/profile" novalidate>
+    <Section id="profile" title={m.profile} about={m.profileAbout}>
+      <form
+        method="post"
+        action="/account/profile"
+        novalidate
+        data-waits={hasError(error) || name !== user.name ? "" : "change"}
+      >
         <FormAlert error={error} />
+        <CallbackField value={destination.field} />
         <Field
           id="name"
           name="name"
-          label="Name"
+          label={m.name}
           autocomplete="name"
           value={name}
           error={error}
           autofocus={hasError(error)}
         />
-        <SubmitButton label="Save name" busy="Saving…" />
+        <SubmitButton label={m.saveName} busy={m.saving} />
       </form>
     </Section>
   );
 }
 
-function Password(props: AccountProps & { readonly error: FormError }) {
+function Password(props: FormProps) {
   const { error, site, user } = props;
+  const m = useMessages();
   const atNew = error.fields["newPassword"] !== undefined && error.fields["currentPassword"] === undefined;
   return (
-    <Section
-      title="Password"
-      about="Use one that you use nowhere else. A password manager makes and keeps it for you."
-    >
-      <form method="post" action="/account/password" novalidate>
+    <Section id="password" title={m.password} about={m.passwordAbout}>
+      <form method="post" action="/account/password" novalidate data-waits={hasError(error) ? "" : "change"}>
         <FormAlert error={error} />
+        <CallbackField value={props.destination.field} />
         <UsernameForPasswordManagers email={user.email} />
-        <Field
+        <PasswordField
           id="current-password"
           name="currentPassword"
-          label="Current password"
-          type="password"
+          label={m.currentPassword}
           autocomplete="current-password"
           error={error}
           autofocus={hasError(error) && !atNew}
         />
-        <Field
+        <PasswordField
           id="new-password"
           name="newPassword"
-          label="New password"
-          type="password"
+          label={m.newPassword}
           autocomplete="new-password"
-          hint={`At least ${site.passwordMinLength} characters.`}
+          minLength={site.passwordMinLength}
           error={error}
           autofocus={atNew}
         />
         <Checkbox
           id="revoke-others"
           name="revokeOtherSessions"
-          label="Sign out all other devices"
+          label={m.signOutOthers}
           checked={props.revokeOthers}
         />
-        <SubmitButton label="Change password" busy="Changing…" />
+        <SubmitButton label={m.changePassword} busy={m.changing} />
       </form>
     </Section>
   );
 }
 
-function Deletion({ error, email }: { readonly error: FormError; readonly email: string }) {
+interface DeletionProps extends Pick<AccountProps, "destination"> {
+  readonly error: FormError;
+  readonly email: string;
+}
+
+function Deletion({ error, email, destination }: DeletionProps) {
+  const m = useMessages();
   return (
-    <Section title="Delete account" about="Removes your account and signs you out everywhere, for good.">
+    <Section id="delete-account" title={m.deleteAccount} about={m.deleteAccountAbout}>
       <details open={hasError(error)}>
-        <summary class="button quiet">Delete my account…</summary>
+        <summary class="button quiet">{m.deleteMyAccountOpens}</summary>
         <form method="post" action="/account/delete" novalidate>
           <FormAlert error={error} />
+          <CallbackField value={destination.field} />
+          <p class="which">
+            <Filled text={m.deleteWhich} values={{ email: <strong>{email}</strong> }} />
+          </p>
           <UsernameForPasswordManagers email={email} />
-          <Field
+          <PasswordField
             id="delete-password"
             name="password"
-            label="Enter your password to confirm"
-            type="password"
+            label={m.enterPasswordToConfirm}
             autocomplete="current-password"
             error={error}
             autofocus={hasError(error)}
           />
-          <SubmitButton label="Delete my account" busy="Deleting…" kind="danger" />
+          <div class="buttons">
+            <SubmitButton label={m.deleteMyAccount} busy={m.deleting} kind="danger" />
+            <a class="button quiet" href={`/account${destination.search}`} data-closes="details">
+              {m.cancel}
+            </a>
+          </div>
         </form>
       </details>
     </Section>
@@ -172,5 +219,28 @@ function Deletion({ error, email }: { readonly error: FormError; readonly email:
 
 /** Tells password managers whose password it is; without a name it is not sent. */
 function UsernameForPasswordManagers({ email }: { readonly email: string }) {
-  return <input type="text" autocomplete="username" value={email} hidden readonly aria-label="Email" />;
+  const m = useMessages();
+  return <input type="text" autocomplete="username" value={email} hidden readonly aria-label={m.email} />;
+}
+
+/** The last page of an account. */
+export function AccountDeletedPage({ site, destination }: Pick<AccountProps, "site" | "destination">) {
+  const m = useMessages();
+  const home = destination.field === "" || destination.host === null ? site.home : destination;
+  return (
+    <CardPage site={site} title={m.accountDeleted}>
+      <h1>{m.accountDeleted}</h1>
+      <p>{m.accountDeletedAbout}</p>
+      <div class="stack">
+        {home !== null && (
+          <a class="button primary" href={home.url}>
+            {fill(m.backTo, { place: home.host ?? "" })}
+          </a>
+        )}
+        <a class="button quiet" href={`/signin${destination.search}`}>
+          {m.backToSignIn}
+        </a>
+      </div>
+    </CardPage>
+  );
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { Filled, useMessages } from "./texts.tsx";
 
 /** What went wrong with a form, in words for its visitor. */
 export interface FormError {
@@ -20,60 +21,111 @@ interface FieldProps {
   readonly name: string;
   readonly label: string;
   readonly autocomplete: string;
-  readonly type?: "text" | "email" | "password";
+  readonly type?: "text" | "email";
   readonly value?: string | undefined;
-  readonly hint?: string;
   readonly error: FormError;
   readonly autofocus?: boolean;
-  /** Stands after the error, such as a link that mends it. */
-  readonly children?: ComponentChildren;
+  /** Stands for `{link}` in the error. */
+  readonly link?: ComponentChildren;
 }
 
-/** A labelled input with its hint and its error, both tied to it for screen readers. */
+/** A labelled input, and below it room for its error, so that nothing moves when there is one. */
 export function Field(props: FieldProps) {
-  const { id, name, label, type = "text", hint, error, autofocus = false } = props;
-  const message = error.fields[name];
-  const described = [
-    message === undefined ? "" : `${id}-error`,
-    hint === undefined ? "" : `${id}-hint`,
+  const { id, name, label, type = "text", value = "" } = props;
+  const attributes = inputAttributes(props);
+  return (
+    <div class={isInvalid(props) ? "field invalid" : "field"}>
+      <label for={id}>{label}</label>
+      {type === "text" && <input type="text" {...attributes} name={name} value={value} />}
+      {type === "email" && <input type="email" {...attributes} name={name} value={value} />}
+      <FieldError {...props} />
+    </div>
+  );
+}
+
+interface PasswordFieldProps extends FieldProps {
+  /** Where one is chosen: what is asked of it, in code points. */
+  readonly minLength?: number;
+}
+
+/** An input for a password, which the script can show and, where one is chosen, measure. */
+export function PasswordField(props: PasswordFieldProps) {
+  const { id, name, label, minLength } = props;
+  const m = useMessages();
+  const measured =
+    minLength === undefined
+      ? {}
+      : {
+          "data-min": minLength,
+          "data-missing": m.passwordMissing,
+          "data-enough": m.passwordEnough,
+        };
+  return (
+    <div class={isInvalid(props) ? "field invalid" : "field"}>
+      <label for={id}>{label}</label>
+      {minLength !== undefined && (
+        <p class="hint" id={`${id}-hint`}>
+          <Filled text={m.passwordRule} values={{ count: minLength }} /> {m.passwordAdvice}
+        </p>
+      )}
+      <div
+        class="password"
+        data-show={m.show}
+        data-hide={m.hide}
+        data-show-password={m.showPassword}
+        data-hide-password={m.hidePassword}
+        data-visible={m.passwordIsVisible}
+        data-hidden={m.passwordIsHidden}
+      >
+        <input
+          type="password"
+          {...inputAttributes(props, minLength === undefined ? [] : [`${id}-hint`])}
+          {...measured}
+          name={name}
+        />
+      </div>
+      <FieldError {...props} />
+    </div>
+  );
+}
+
+const isInvalid = ({ name, error }: FieldProps) => error.fields[name] !== undefined;
+
+function inputAttributes(props: FieldProps, described: readonly string[] = []) {
+  const { id, name, error, autofocus = false } = props;
+  const descriptions = [
+    ...(isInvalid(props) ? [`${id}-error`] : []),
+    ...described,
     // What stands above the form is read out with the field that gets the focus.
-    error.form !== undefined && autofocus ? "form-error" : "",
-  ].filter((part) => part !== "");
-  const attributes = {
+    ...(error.form !== undefined && autofocus ? ["form-error"] : []),
+  ];
+  return {
     id,
-    name,
     required: true,
     autocomplete: props.autocomplete,
     autofocus,
     autocapitalize: name === "name" ? ("words" as const) : ("none" as const),
     spellcheck: false,
-    ...(message === undefined ? {} : { "aria-invalid": "true" as const }),
-    ...(described.length === 0 ? {} : { "aria-describedby": described.join(" ") }),
+    ...(isInvalid(props) ? { "aria-invalid": "true" as const } : {}),
+    ...(descriptions.length === 0 ? {} : { "aria-describedby": descriptions.join(" ") }),
   };
-  const { value = "" } = props;
+}
+
+function FieldError({ id, name, error, link }: FieldProps) {
+  const m = useMessages();
+  const message = error.fields[name];
+  if (message === undefined) return null;
   return (
-    <div class={message === undefined ? "field" : "field invalid"}>
-      <label for={id}>{label}</label>
-      {hint !== undefined && (
-        <p class="hint" id={`${id}-hint`}>
-          {hint}
-        </p>
-      )}
-      {message !== undefined && (
-        <p class="error" id={`${id}-error`}>
-          <span class="visually-hidden">Error: </span>
-          {message}
-          {props.children}
-        </p>
-      )}
-      {type === "text" && <input type="text" {...attributes} value={value} />}
-      {type === "email" && <input type="email" {...attributes} value={value} />}
-      {type === "password" && (
-        <div class="password">
-          <input type="password" {...attributes} />
-        </div>
-      )}
-    </div>
+    <p class="error" id={`${id}-error`}>
+      <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+        <circle cx="8" cy="8" r="7" />
+        <path d="M8 4v5M8 11.2v.1" />
+      </svg>
+      <span>
+        <span class="visually-hidden">{m.error} </span>
+        <Filled text={message} values={{ link }} />
+      </span>
+    </p>
   );
 }
 

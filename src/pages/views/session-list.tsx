@@ -1,4 +1,6 @@
-import { describeDevice } from "./device.ts";
+import { describeDevice, shortAddress } from "./device.ts";
+import { CallbackField } from "./form.tsx";
+import { fill, Filled, roughAge, timeOf, useTexts } from "./texts.tsx";
 
 /** A row of the API's session list; instants are ISO 8601. */
 interface ListedSession {
@@ -21,31 +23,41 @@ interface SessionsProps {
   readonly currentId: string;
   /** ms since the epoch. */
   readonly now: number;
+  /** What the forms carry in `callbackUrl`. */
+  readonly callback: string;
 }
 
 const day = 24 * 60 * 60 * 1_000;
 const shownMax = 50;
 
-/** Where the visitor is signed in: this device first, then the most recently active. */
-export function Sessions({ sessions, currentId, now }: SessionsProps) {
+/** Where the visitor is signed in: this device first, then the newest. */
+export function Sessions({ sessions, currentId, now, callback }: SessionsProps) {
+  const { messages: m } = useTexts();
   const ordered = sessions.listed.toSorted(
     (one, other) =>
       Number(other.id === currentId) - Number(one.id === currentId) ||
-      Date.parse(other.updatedAt) - Date.parse(one.updatedAt),
+      Date.parse(other.createdAt) - Date.parse(one.createdAt),
   );
   const hidden = sessions.total - Math.min(ordered.length, shownMax);
   return (
     <>
       <ul class="sessions">
         {ordered.slice(0, shownMax).map((session) => (
-          <SessionRow key={session.id} session={session} isCurrent={session.id === currentId} now={now} />
+          <SessionRow
+            key={session.id}
+            session={session}
+            isCurrent={session.id === currentId}
+            now={now}
+            callback={callback}
+          />
         ))}
       </ul>
-      {hidden > 0 && <p class="hint">{`and ${hidden} more, signed in on other devices`}</p>}
+      {hidden > 0 && <p class="hint">{fill(m.moreDevices, { count: hidden })}</p>}
       {sessions.total > 1 && (
         <form method="post" action="/account/sessions/revoke-others">
-          <button type="submit" class="button quiet" data-busy="Signing out…">
-            Sign out all other devices
+          <CallbackField value={callback} />
+          <button type="submit" class="button quiet" data-busy={m.signingOut}>
+            {m.signOutOthers}
           </button>
         </form>
       )}
@@ -53,28 +65,41 @@ export function Sessions({ sessions, currentId, now }: SessionsProps) {
   );
 }
 
-function SessionRow(props: { session: ListedSession; isCurrent: boolean; now: number }) {
-  const { session, isCurrent, now } = props;
-  const device = describeDevice(session.userAgent);
+interface RowProps {
+  readonly session: ListedSession;
+  readonly isCurrent: boolean;
+  readonly now: number;
+  readonly callback: string;
+}
+
+function SessionRow({ session, isCurrent, now, callback }: RowProps) {
+  const texts = useTexts();
+  const { messages: m } = texts;
+  const device = describeDevice(session.userAgent, m);
+  const signedIn = timeOf(texts, session.createdAt);
   return (
     <li>
       <div>
         <p class="device">
           {device}
-          {isCurrent && <span class="badge">This device</span>}
+          {isCurrent && <span class="badge">{m.thisDevice}</span>}
         </p>
-        <p class="hint">{isCurrent ? "Active now" : <Activity at={session.updatedAt} now={now} />}</p>
+        <p class="hint">{isCurrent ? m.activeNow : <Activity at={session.updatedAt} now={now} />}</p>
         <p class="hint">
-          {session.ipAddress && <span class="address">{session.ipAddress}</span>}
-          Signed in <Day at={session.createdAt} />
+          {session.ipAddress && <span class="address">{shortAddress(session.ipAddress)}</span>}
+          <Filled
+            text={m.signedInOn}
+            values={{ time: <time dateTime={session.createdAt}>{signedIn}</time> }}
+          />
         </p>
       </div>
       {!isCurrent && (
         <form method="post" action="/account/sessions/revoke">
+          <CallbackField value={callback} />
           <input type="hidden" name="id" value={session.id} />
           <button type="submit" class="button quiet small">
-            Sign out
-            <span class="visually-hidden">{` ${device}, signed in ${dayOf(session.createdAt)}`}</span>
+            {m.signOut}
+            <span class="visually-hidden">{` ${fill(m.deviceSignedInOn, { device, time: signedIn })}`}</span>
           </button>
         </form>
       )}
@@ -84,26 +109,8 @@ function SessionRow(props: { session: ListedSession; isCurrent: boolean; now: nu
 
 /** A session is marked as used once a day at most, so nothing finer is known. */
 function Activity({ at, now }: { readonly at: string; readonly now: number }) {
-  if (now - Date.parse(at) < day) return <>Active within the last day</>;
-  return (
-    <>
-      Last active around <Day at={at} />
-    </>
-  );
-}
-
-function Day({ at }: { readonly at: string }) {
-  return <time dateTime={at}>{dayOf(at)}</time>;
-}
-
-/** `3 November 2025`, in UTC: the server does not know the visitor's zone. */
-function dayOf(at: string): string {
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime())) return "";
-  return date.toLocaleDateString("en-GB", {
-    day: "numeric",
-    month: "long",
-    year: "numeric",
-    timeZone: "UTC",
-  });
+  const texts = useTexts();
+  const age = now - Date.parse(at);
+  if (!(age >= day)) return <>{texts.messages.activeToday}</>;
+  return <>{fill(texts.messages.lastActive, { age: roughAge(texts, age) })}</>;
 }

@@ -6,9 +6,11 @@ import {
   type FormError,
   hasError,
   Notice,
+  PasswordField,
   SubmitButton,
 } from "./form.tsx";
-import { CardPage, type Site } from "./layout.tsx";
+import { CardPage, ContactName, type Site } from "./layout.tsx";
+import { fill, Filled, useMessages } from "./texts.tsx";
 
 /** Where a visitor goes afterwards. */
 export interface Destination {
@@ -26,58 +28,95 @@ export interface SignInProps {
   readonly site: Site;
   readonly destination: Destination;
   readonly notice?: string | undefined;
+  /** Why somebody stands here again. */
+  readonly alert?: string | undefined;
   readonly error: FormError;
   readonly email: string;
   readonly rememberMe: boolean;
+  /** What was typed where the session had ended; empty for nothing. */
+  readonly draft: string;
 }
 
-export function SignInPage({ site, destination, notice, error, email, rememberMe }: SignInProps) {
-  const failed = hasError(error);
+export function SignInPage(props: SignInProps) {
+  const { site, destination, notice, alert, error, email, draft } = props;
+  const m = useMessages();
+  const title = fill(m.signInTo, { brand: site.brandName });
   const atPassword = email !== "" && error.fields["email"] === undefined;
   return (
-    <CardPage site={site} title="Sign in" failed={failed} notice={notice}>
-      <h1>Sign in</h1>
+    <CardPage site={site} title={title} isNamed failed={hasError(error)} notice={notice ?? alert}>
+      <h1>{title}</h1>
       <Continuation host={destination.host} />
       <Notice text={notice} />
+      {alert !== undefined && (
+        <p class="alert" role="alert">
+          {alert}
+        </p>
+      )}
       <FormAlert error={error} />
       <form method="post" action="/signin" novalidate>
         <CallbackField value={destination.field} />
+        {draft !== "" && <input type="hidden" name="draft" value={draft} />}
         <Field
           id="email"
           name="email"
-          label="Email"
+          label={m.email}
           type="email"
           autocomplete="username"
           value={email}
           error={error}
           autofocus={!atPassword}
         />
-        <Field
+        <PasswordField
           id="password"
           name="password"
-          label="Password"
-          type="password"
+          label={m.password}
           autocomplete="current-password"
           error={error}
           autofocus={atPassword}
         />
-        <Checkbox id="remember" name="rememberMe" label="Keep me signed in" checked={rememberMe} />
-        <SubmitButton label={error.form === undefined ? "Sign in" : "Try again"} busy="Signing in…" />
+        <Checkbox id="remember" name="rememberMe" label={m.keepSignedIn} checked={props.rememberMe} />
+        <SubmitButton label={error.form === undefined ? m.signIn : m.tryAgain} busy={m.signingIn} />
       </form>
-      {site.signUp === "open" && (
-        <p class="aside">
-          New here? <a href={`/signup${destination.search}`}>Create an account</a>
+      <div class="aside">
+        <p>
+          <a href={`/forgot-password${destination.search}`}>{m.forgotPassword}</a>
         </p>
-      )}
+        {site.signUp === "open" && (
+          <p>
+            <Filled
+              text={m.newHere}
+              values={{ link: <a href={`/signup${destination.search}`}>{m.createAnAccount}</a> }}
+            />
+          </p>
+        )}
+      </div>
     </CardPage>
   );
 }
 
 export function Continuation({ host }: { readonly host: string | null }) {
+  const m = useMessages();
   return host === null ? null : (
     <p class="lead">
-      to continue to <strong>{host}</strong>
+      <Filled text={m.continueTo} values={{ place: <strong>{host}</strong> }} />
     </p>
+  );
+}
+
+/** What can be done about a forgotten password: ask somebody. */
+export function ForgotPasswordPage({ site, destination }: Pick<SignInProps, "site" | "destination">) {
+  const m = useMessages();
+  return (
+    <CardPage site={site} title={m.forgotPassword}>
+      <h1>{m.forgotPassword}</h1>
+      <p>
+        {m.passwordUnreadable}{" "}
+        <Filled text={m.askForPassword} values={{ contact: <ContactName site={site} /> }} />
+      </p>
+      <a class="button primary" href={`/signin${destination.search}`}>
+        {m.backToSignIn}
+      </a>
+    </CardPage>
   );
 }
 
@@ -89,26 +128,37 @@ export interface SignedInProps {
 
 /** Shown instead of a form to someone signed in whose session the destination may never see. */
 export function SignedInPage({ site, destination, user }: SignedInProps) {
+  const m = useMessages();
   return (
-    <CardPage site={site} title="You are signed in">
-      <h1>You are signed in</h1>
-      <p class="person">
-        Signed in as <strong>{user.name}</strong>
-        <span>{user.email}</span>
-      </p>
+    <CardPage site={site} title={m.youAreSignedIn}>
+      <h1>{m.youAreSignedIn}</h1>
+      <Person user={user} />
       <div class="stack">
         <a class="button primary" href={destination.url}>
-          {destination.host === null ? "Continue to your account" : `Continue to ${destination.host}`}
+          {destination.host === null
+            ? m.continueToAccount
+            : fill(m.continueToPlace, { place: destination.host })}
         </a>
         <form method="post" action="/signout">
           <CallbackField value={destination.field} />
           <input type="hidden" name="next" value="signin" />
-          <SubmitButton label="Use another account" busy="Signing out…" kind="quiet" />
+          <SubmitButton label={m.useAnotherAccount} busy={m.signingOut} kind="quiet" />
         </form>
       </div>
       <p class="aside">
-        <a href="/account">Manage your account</a>
+        <a href={`/account${destination.search}`}>{m.manageAccount}</a>
       </p>
     </CardPage>
+  );
+}
+
+/** Who is signed in. */
+export function Person({ user }: Pick<SignedInProps, "user">) {
+  const m = useMessages();
+  return (
+    <p class="person">
+      <Filled text={m.signedInAs} values={{ name: <strong>{user.name}</strong> }} />
+      <span>{user.email}</span>
+    </p>
   );
 }

@@ -1,6 +1,7 @@
 import { CallbackField, FormAlert, type FormError, hasError, SubmitButton } from "./form.tsx";
 import { CardPage, type Site } from "./layout.tsx";
-import type { Destination } from "./sign-in-page.tsx";
+import { type Destination, Person } from "./sign-in-page.tsx";
+import { useMessages } from "./texts.tsx";
 
 export interface SignOutProps {
   readonly site: Site;
@@ -14,24 +15,20 @@ export interface SignOutProps {
 
 /** Asks before it signs out: a link must not do it by itself. */
 export function SignOutPage({ site, destination, error, user, toSignIn }: SignOutProps) {
+  const m = useMessages();
   return (
-    <CardPage site={site} title="Sign out" failed={hasError(error)}>
-      <h1>Sign out?</h1>
+    <CardPage site={site} title={m.signOut} failed={hasError(error)}>
+      <h1>{m.signOutQuestion}</h1>
       <FormAlert error={error} />
-      {user !== null && (
-        <p class="person">
-          Signed in as <strong>{user.name}</strong>
-          <span>{user.email}</span>
-        </p>
-      )}
+      {user !== null && <Person user={user} />}
       <div class="stack">
         <form method="post" action="/signout">
           <CallbackField value={destination.field} />
           {toSignIn && <input type="hidden" name="next" value="signin" />}
-          <SubmitButton label={hasError(error) ? "Try again" : "Sign out"} busy="Signing out…" />
+          <SubmitButton label={hasError(error) ? m.tryAgain : m.signOut} busy={m.signingOut} />
         </form>
         <a class="button quiet" href={destination.url}>
-          Stay signed in
+          {m.staySignedIn}
         </a>
       </div>
     </CardPage>

@@ -1,23 +1,31 @@
-import { CallbackField, Field, FormAlert, type FormError, hasError, SubmitButton } from "./form.tsx";
-import { CardPage, type Site } from "./layout.tsx";
+import {
+  CallbackField,
+  Field,
+  FormAlert,
+  type FormError,
+  hasError,
+  PasswordField,
+  SubmitButton,
+} from "./form.tsx";
+import { CardPage, ContactName, type Site } from "./layout.tsx";
 import { Continuation, type Destination } from "./sign-in-page.tsx";
+import { Filled, useMessages } from "./texts.tsx";
 
 export interface SignUpProps {
   readonly site: Site;
   readonly destination: Destination;
   readonly error: FormError;
-  /** Whether the e-mail has an account, so that signing in would help. */
-  readonly emailTaken: boolean;
   readonly name: string;
   readonly email: string;
 }
 
-export function SignUpPage({ site, destination, error, emailTaken, name, email }: SignUpProps) {
+export function SignUpPage({ site, destination, error, name, email }: SignUpProps) {
+  const m = useMessages();
   const first = ["name", "email", "password"].find((field) => error.fields[field] !== undefined);
   const focused = first ?? (name === "" ? "name" : email === "" ? "email" : "password");
   return (
-    <CardPage site={site} title="Create your account" failed={hasError(error)}>
-      <h1>Create your account</h1>
+    <CardPage site={site} title={m.createYourAccount} failed={hasError(error)}>
+      <h1>{m.createYourAccount}</h1>
       <Continuation host={destination.host} />
       <FormAlert error={error} />
       <form method="post" action="/signup" novalidate>
@@ -25,7 +33,7 @@ export function SignUpPage({ site, destination, error, emailTaken, name, email }
         <Field
           id="name"
           name="name"
-          label="Name"
+          label={m.name}
           autocomplete="name"
           value={name}
           error={error}
@@ -34,49 +42,49 @@ export function SignUpPage({ site, destination, error, emailTaken, name, email }
         <Field
           id="email"
           name="email"
-          label="Email"
+          label={m.email}
           type="email"
           autocomplete="email"
           value={email}
           error={error}
           autofocus={focused === "email"}
-        >
-          {emailTaken && (
-            <>
-              {" "}
-              <a href={`/signin${destination.search}`}>Sign in instead</a>
-            </>
-          )}
-        </Field>
-        <Field
+          link={<a href={`/signin${destination.search}`}>{m.signInInstead}</a>}
+        />
+        <PasswordField
           id="password"
           name="password"
-          label="Password"
-          type="password"
+          label={m.password}
           autocomplete="new-password"
-          hint={`At least ${site.passwordMinLength} characters. A few unrelated words are easy to remember.`}
+          minLength={site.passwordMinLength}
           error={error}
           autofocus={focused === "password"}
         />
         <SubmitButton
-          label={error.form === undefined ? "Create account" : "Try again"}
-          busy="Creating your account…"
+          label={error.form === undefined ? m.createAccount : m.tryAgain}
+          busy={m.creatingAccount}
         />
       </form>
       <p class="aside">
-        Already have an account? <a href={`/signin${destination.search}`}>Sign in</a>
+        <Filled
+          text={m.haveAccount}
+          values={{ link: <a href={`/signin${destination.search}`}>{m.signIn}</a> }}
+        />
       </p>
     </CardPage>
   );
 }
 
 export function SignUpClosedPage({ site, destination }: Pick<SignUpProps, "site" | "destination">) {
+  const m = useMessages();
   return (
-    <CardPage site={site} title="Sign-up is closed">
-      <h1>Sign-up is closed</h1>
-      <p>New accounts are made by invitation. Ask whoever runs {site.brandName} for one.</p>
+    <CardPage site={site} title={m.signUpClosed}>
+      <h1>{m.signUpClosed}</h1>
+      <p>
+        {m.byInvitation}{" "}
+        <Filled text={m.askForInvitation} values={{ contact: <ContactName site={site} /> }} />
+      </p>
       <a class="button primary" href={`/signin${destination.search}`}>
-        Sign in
+        {m.signIn}
       </a>
     </CardPage>
   );
