@@ -213,7 +213,8 @@ function createFinish(fixedHeaders: Readonly<Record<string, string>>): Pipeline[
     const isVerification = route?.kind === "verification";
     if (isVerification || isPagePath(path)) dropCors(headers);
     else dropUngrantedCors(headers);
-    headers.set("Vary", isVerification ? verifyVary : "Origin");
+    const isPage = headers.get("Content-Type")?.startsWith("text/html") === true;
+    headers.set("Vary", isVerification ? verifyVary : isPage ? "Origin, Accept-Language" : "Origin");
     return response;
   };
 }

@@ -1,5 +1,6 @@
 import type { Config, Environment, LoadedConfig } from "../config/config.ts";
 import type { ConfigProblem } from "../errors.ts";
+import { brandChecks } from "./brand-check.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
 import { cookieChecks } from "./cookie-check.ts";
 import { databaseChecks, databaseDirectoryCheck } from "./database-check.ts";
@@ -61,6 +62,11 @@ const examinations: readonly Examination[] = [
     name: "proxies",
     needs: () => ["BETTER_AUTH_URL", "HOST", "PORT", "LATCHKEY_TRUSTED_PROXIES"],
     run: ({ config }) => proxyChecks(config),
+  },
+  {
+    name: "brand",
+    needs: () => ["LATCHKEY_BRAND_ACCENT", "LATCHKEY_BRAND_ACCENT_DARK"],
+    run: ({ config }) => brandChecks(config),
   },
 ];
 

@@ -3,6 +3,7 @@ import { type FormError, noError } from "./views/form.tsx";
 import { ForgotPasswordPage, SignInPage, SignedInPage } from "./views/sign-in-page.tsx";
 import { SignOutPage } from "./views/sign-out-page.tsx";
 import { SignUpClosedPage, SignUpPage } from "./views/sign-up-page.tsx";
+import { nameMaxLength } from "../auth/input.ts";
 import { noticeText } from "./refusals.ts";
 import { cookieReaches } from "../http/callback-url.ts";
 import { type PageAnswers, withCookies } from "./answer.tsx";
@@ -84,7 +85,8 @@ async function signIn(deps: PageDeps, page: PageRequest): Promise<Response> {
   if (missing !== null) return signInPage(deps, page, { status: 400, error: missing });
   const outcome = await deps.calls.submit(page, filling.route, filling.body);
   if (outcome.ok) {
-    const kept = draft === "" ? [] : [deps.answers.notice("welcome-back", draft)];
+    const isKept = draft !== "" && [...draft].length <= nameMaxLength;
+    const kept = isKept ? [deps.answers.notice("welcome-back", draft)] : [];
     return deps.answers.redirect(page.destination.url, [...outcome.cookies, ...kept]);
   }
   const { refusal } = outcome;

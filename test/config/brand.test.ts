@@ -6,7 +6,36 @@ const HTTPS = {
   BETTER_AUTH_TRUSTED_ORIGINS: "https://docs.example.com",
 };
 
+describe("the contact", () => {
+  test.each([
+    ["support@example.com", "support@example.com"],
+    ["https://example.com/help?x=1", "https://example.com/help?x=1"],
+    ["HTTPS://Example.com", "https://example.com/"],
+  ])("%s is %s", (text, contact) => {
+    expect(load({ LATCHKEY_CONTACT: text }).config.contact).toBe(contact);
+  });
+
+  test.each([
+    "somebody",
+    "http://example.com",
+    "javascript:alert(1)",
+    "mailto:a@example.com",
+    "https://user:pw@example.com",
+    "a@b@example.com",
+    "a@example.com?subject=x",
+  ])("%s is refused", (text) => {
+    expect(problemsOf({ LATCHKEY_CONTACT: text })).toMatchObject([{ variable: "LATCHKEY_CONTACT" }]);
+  });
+});
+
 describe("the brand", () => {
+  test("has the same accent in the dark, unless another is set", () => {
+    const { config } = load({ LATCHKEY_BRAND_ACCENT: "#ffe600" });
+    expect([config.brandAccent, config.brandAccentDark]).toEqual(["#ffe600", "#ffe600"]);
+    const both = load({ LATCHKEY_BRAND_ACCENT: "#ffe600", LATCHKEY_BRAND_ACCENT_DARK: "#00aaff" }).config;
+    expect([both.brandAccent, both.brandAccentDark]).toEqual(["#ffe600", "#00aaff"]);
+  });
+
   test("is latchkey's own unless configured", () => {
     const { brandName, brandLogoUrl, brandAccent } = load({}).config;
     expect({ brandName, brandLogoUrl, brandAccent }).toEqual({

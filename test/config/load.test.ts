@@ -35,6 +35,8 @@ describe("loadConfig", () => {
       brandName: "latchkey",
       brandLogoUrl: null,
       brandAccent: "#3355cc",
+      brandAccentDark: "#3355cc",
+      contact: null,
     });
     expect(warnings).toEqual([]);
   });
@@ -100,6 +102,8 @@ describe("loadConfig", () => {
       brandName: "Example",
       brandLogoUrl: "https://docs.example.com/logo.svg",
       brandAccent: "#0a7d5a",
+      brandAccentDark: "#0a7d5a",
+      contact: null,
     });
     expect(warnings).toEqual([]);
   });

@@ -92,6 +92,7 @@ describe("the settings in the README", () => {
       "LATCHKEY_LOG_EMAILS",
       "LATCHKEY_HASH_CONCURRENCY",
       "LATCHKEY_HASH_QUEUE",
+      "LATCHKEY_BRAND_ACCENT_DARK",
     ]);
     expect(rows.flat().join()).toContain("`CORS_ALLOWED_ORIGINS`");
   });

@@ -207,3 +207,69 @@ describe("10-C8: an address where nothing is", () => {
     expect([answer.status, await answer.json()]).toMatchObject([404, { code: "NOT_FOUND" }]);
   });
 });
+
+describe("10-C8: a refusal of the API", () => {
+  const html = { accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8" };
+  const body = new URLSearchParams({ email: "nobody@example.com", password: "not this one" });
+  const refusals: readonly (readonly [string, string, RequestInit, number, string, string])[] = [
+    ["for want of a session", "list-sessions", {}, 401, "Sign in first", "UNAUTHORIZED"],
+    ["of a method", "sign-out", {}, 405, "Page not found", "METHOD_NOT_ALLOWED"],
+    [
+      "of a form from elsewhere",
+      "sign-in/email",
+      { method: "POST", headers: { origin: "https://evil.example" }, body },
+      403,
+      "This was not accepted",
+      "INVALID_ORIGIN",
+    ],
+    [
+      "of a password",
+      "sign-in/email",
+      { method: "POST", body },
+      401,
+      "Sign in first",
+      "INVALID_EMAIL_OR_PASSWORD",
+    ],
+  ];
+
+  test.each(refusals)("%s is a page to somebody who looks at it", async (_why, path, init, status, title) => {
+    const headers = { ...(init.headers as Record<string, string>), ...html };
+    const answer = await fetch(`${server.origin}/api/auth/${path}`, { ...init, headers });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([status, "text/html; charset=utf-8"]);
+    expect(await answer.text()).toContain(`<h1>${title}</h1>`);
+  });
+
+  test.each(refusals)(
+    "%s is JSON to a program and to a script",
+    async (_why, path, init, status, _t, code) => {
+      for (const sent of [{ accept: "application/json" }, { ...html, "sec-fetch-mode": "cors" }]) {
+        const headers = { ...(init.headers as Record<string, string>), ...sent };
+        const answer = await fetch(`${server.origin}/api/auth/${path}`, { ...init, headers });
+        expect([answer.status, await answer.json()]).toMatchObject([status, { code }]);
+      }
+    },
+  );
+
+  test("is verify's own in any case: proxies hand the visitor's headers on", async () => {
+    const answer = await fetch(`${server.origin}/api/auth/verify`, { headers: html });
+    expect([answer.status, await answer.json()]).toMatchObject([401, { code: "NO_CREDENTIALS" }]);
+  });
+});
+
+test("10-C9: doctor shows what is made of the brand's colours", async () => {
+  const { stdout } = await runLatchkey(["doctor"], {
+    env: { ...database.env, LATCHKEY_BRAND_ACCENT: "#ffe600", LATCHKEY_BRAND_ACCENT_DARK: "#101040" },
+  });
+  expect(stdout).toMatch(
+    /brand: in the light scheme buttons #ffe600 with black words, their edge #[0-9a-f]{6}, links #[0-9a-f]{6}; in the dark one buttons #101040 with white words, their edge #[0-9a-f]{6}, links #[0-9a-f]{6}/,
+  );
+});
+
+test("10-C11: a forgotten password names whom to ask", async () => {
+  const other = await openTestDatabase("sqlite");
+  const own = await spawnLatchkey({ env: { ...other.env, LATCHKEY_CONTACT: "support@example.com" } });
+  const page = await (await fetch(`${own.origin}/forgot-password`)).text();
+  expect(page).toContain('Ask <a href="mailto:support@example.com">support@example.com</a> to set a new one');
+  await own.stop();
+  await other.close();
+});

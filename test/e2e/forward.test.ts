@@ -91,6 +91,15 @@ const refusals: readonly (readonly [string, Sent])[] = [
   ),
 ];
 
+/** Of these, what a person looks at. */
+const seen = refusals.filter(
+  ([, sent]) =>
+    ["GET", "HEAD", undefined].includes(sent["x-forwarded-method"]) &&
+    sent["accept"] === page["accept"] &&
+    sent["sec-fetch-mode"] === "navigate",
+);
+const unseen = refusals.filter((refusal) => !seen.includes(refusal));
+
 /** All of an answer but what differs between any two. */
 async function whole(response: Response) {
   const headers = Object.fromEntries(response.headers);
@@ -151,7 +160,21 @@ describe("GET /api/auth/forward", () => {
     });
   });
 
-  test.each(refusals)("answers as verify: %s", async (_name, headers) => {
+  test.each(seen)("10-C8: is a page to a person who cannot be led back: %s", async (_name, headers) => {
+    const response = await ask(behindProxy, "forward", headers);
+    expect([response.status, response.headers.get("location")]).toEqual([401, null]);
+    expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    const html = await response.text();
+    expect(html).toContain("<h1>Sign in first</h1>");
+    // It is looked at under another name, where nothing of latchkey's is to be had.
+    const style = /<style>([^]*)<\/style>/.exec(html)?.[1] ?? "";
+    const hash = new Bun.CryptoHasher("sha256").update(style).digest("base64");
+    expect(response.headers.get("content-security-policy")).toContain(`style-src 'sha256-${hash}';`);
+    expect(html.replace(style, "")).not.toMatch(/<script|<link|<img|url\(/);
+    expect(html).not.toContain("evil.example");
+  });
+
+  test.each(unseen)("answers as verify: %s", async (_name, headers) => {
     const response = await ask(behindProxy, "forward", headers);
     expect(response.headers.get("location")).toBeNull();
     const answer = await whole(response);
@@ -224,8 +247,17 @@ test("an outage is verify's 503, never the way to the sign-in page", async () =>
     database.network?.stall(true);
     const answer = await whole(await ask());
     expect(answer).toMatchObject({ status: 503, headers: { "retry-after": expect.stringMatching(/^\d+$/) } });
-    expect(JSON.parse(answer.body)).toMatchObject({ valid: false, code: "SESSION_STORE_UNAVAILABLE" });
     expect(answer.headers).not.toHaveProperty("location");
+    // A person reads of it, and can try the same page again; a program gets verify's answer.
+    expect(answer.body).toContain("<h1>Back in a moment</h1>");
+    expect(answer.body).toContain(`href="${docs}/guide?page=2&amp;x=%2F"`);
+    const program = await fetch(`${server.url}/api/auth/forward`, {
+      headers: { ...headers, accept: "application/json" },
+    });
+    expect([program.status, await program.json()]).toMatchObject([
+      503,
+      { valid: false, code: "SESSION_STORE_UNAVAILABLE" },
+    ]);
   } finally {
     database.network?.stall(false);
     await server.stop();

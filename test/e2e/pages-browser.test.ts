@@ -109,7 +109,7 @@ describe("with JavaScript off", () => {
     await page.getByText("Delete my account…").click();
     await field(page, "Enter your password to confirm").fill(`${password}!`);
     await press(page, "Delete my account");
-    expect(await page.getByRole("status").innerText()).toBe("Your account is deleted.");
+    expect(await page.locator("h1").innerText()).toBe("Your account is deleted");
     await page.goto(`${server.origin}/account`);
     expect(page.url()).toStartWith(`${server.origin}/signin`);
     expect(await database.query(`SELECT id FROM "user" WHERE email = $1`, [email])).toEqual([]);
@@ -144,12 +144,13 @@ describe("by keyboard alone", () => {
 
   test("the focus starts in the first field and follows what is read", async () => {
     const page = await open("/signin");
-    expect(await tabOrder(page, 6)).toEqual([
+    expect(await tabOrder(page, 7)).toEqual([
       "email",
       "password",
       "Show",
       "remember",
       "Sign in",
+      "Forgot your password?",
       "Create an account",
     ]);
     await page.goto(`${server.origin}/signup`);
@@ -182,27 +183,40 @@ describe("by keyboard alone", () => {
 
     // Nothing has the focus on this page until somebody gives it.
     await page.keyboard.press("Tab");
-    const stops = ["", ...(await tabOrder(page, 11))];
-    expect(stops.slice(1, 12)).toEqual([
+    expect(await tabOrder(page, 9)).toEqual([
       "Sign out",
       expect.stringMatching(/^Back to localhost/),
       "name",
-      "Save name",
       "current-password",
       "Show",
       "new-password",
       "Show",
       "revoke-others",
-      "Change password",
       "Delete my account…",
     ]);
-    await page.keyboard.press("Shift+Tab");
+    // A change shows the button that saves it, next after the field.
+    await field(page, "Name").focus();
+    await page.keyboard.press("End");
+    await type(page, " Other");
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toBe("Save name");
+    await submit(page);
+    expect(await page.locator("h1").innerText()).toBe("Ann Example Other");
+
+    await page.locator("summary").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.activeElement?.id === "delete-password");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toBe("Cancel");
+    await page.keyboard.press("Enter");
     expect(await focused(page)).toBe("Delete my account…");
     await page.keyboard.press("Enter");
-    await page.keyboard.press("Tab");
+    await page.waitForFunction(() => document.activeElement?.id === "delete-password");
     await type(page, password);
     await submit(page);
-    expect(await page.getByRole("status").innerText()).toBe("Your account is deleted.");
+    expect(await page.locator("h1").innerText()).toBe("Your account is deleted");
   });
 
   test("every stop has a visible focus", async () => {
@@ -220,6 +234,82 @@ describe("by keyboard alone", () => {
 });
 
 describe("with JavaScript", () => {
+  test("C10: one button is the primary: the one of the form that was changed last", async () => {
+    const page = await open("/signup?callbackUrl=/account");
+    await signUp(page);
+    const shown = () => page.locator("main .button.primary:visible").allInnerTexts();
+    expect(await shown()).toEqual([]);
+    await field(page, "Name").fill("Ann Other");
+    expect(await shown()).toEqual(["Save name"]);
+    await field(page, "Current password").fill("x");
+    expect(await shown()).toEqual(["Change password"]);
+    expect(await page.getByRole("button", { name: "Save name" }).isVisible()).toBe(true);
+    await press(page, "Save name");
+    expect(await shown()).toEqual([]);
+  });
+
+  test("C10: the time of a sign-in is told in the visitor's zone and language", async () => {
+    const page = await open("/signup?callbackUrl=/account", {
+      timezoneId: "Asia/Tokyo",
+      locale: "de-DE",
+    });
+    await field(page, "Name").fill("Ann Example");
+    await field(page, "E-Mail").fill(newEmail());
+    await field(page, "Passwort").fill(password);
+    await press(page, "Konto anlegen");
+    const time = page.locator("time");
+    const at = (await time.getAttribute("datetime")) ?? "";
+    const written = new Intl.DateTimeFormat("de-DE", {
+      day: "numeric",
+      month: "long",
+      year: "numeric",
+      hour: "2-digit",
+      minute: "2-digit",
+      timeZone: "Asia/Tokyo",
+    }).format(new Date(at));
+    expect(await time.innerText()).toBe(written);
+  });
+
+  test("C11: errors stand below their fields, and move none of the others", async () => {
+    const page = await open("/signup", { viewport: { width: 1280, height: 900 } });
+    const places = () =>
+      page
+        .locator("input:visible, button[type=submit]")
+        .evaluateAll((elements) => elements.map((element) => element.getBoundingClientRect().top));
+    const before = await places();
+    await press(page, "Create account");
+    expect(await page.locator(".error").count()).toBe(3);
+    expect(await places()).toEqual(before);
+    for (const id of ["name", "email", "password"]) {
+      const [input, error] = await Promise.all([
+        page.locator(`#${id}`).boundingBox(),
+        page.locator(`#${id}-error`).boundingBox(),
+      ]);
+      expect(error?.y ?? 0).toBeGreaterThanOrEqual((input?.y ?? 0) + (input?.height ?? 0));
+    }
+    expect(
+      await page
+        .locator(".error")
+        .first()
+        .evaluate((error) => getComputedStyle(error).fontWeight),
+    ).toBe("400");
+  });
+
+  test("C11: a new password is told how much of it is missing, in words", async () => {
+    const page = await open("/signup", { viewport: { width: 1280, height: 900 } });
+    await press(page, "Create account");
+    const told = page.locator("#password").locator("xpath=ancestor::div[@class='field']").locator("p").last();
+    const top = async () => (await page.getByRole("button", { name: "Create account" }).boundingBox())?.y;
+    const before = await top();
+    await field(page, "Password").pressSequentially("short");
+    expect(await told.innerText()).toBe("Characters still missing: 3.");
+    // Counted as the server does: one character each, however many bytes.
+    await field(page, "Password").pressSequentially("🔑🔑🔑");
+    expect(await told.innerText()).toBe("Long enough.");
+    expect(await top()).toBe(before);
+    expect(await page.locator("#password-error").count()).toBe(0);
+  });
+
   test("S9: a password can be pasted and looked at, and is sent as a password", async () => {
     const page = await open("/signin", { permissions: ["clipboard-read", "clipboard-write"] });
     const input = field(page, "Password");

@@ -92,7 +92,8 @@ describe.each(dialects)("forms on %s", (dialect) => {
     expect((await client.post("/account/delete", { password })).status).toBe(400);
     expect(await verify(client)).toBe(200);
     const deleted = await client.post("/account/delete", { password: `${password}!` });
-    expect([deleted.status, deleted.location]).toEqual([303, `${server.origin}/signin`]);
+    expect([deleted.status, deleted.location]).toEqual([303, `${server.origin}/account/deleted`]);
+    expect((await client.get("/account/deleted")).html).toContain("Your account is deleted");
     expect(await verify(client)).toBe(401);
     expect((await signIn(email, `${password}!`)).answer.status).toBe(401);
   });

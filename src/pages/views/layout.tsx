@@ -10,7 +10,7 @@ export interface Contact {
 }
 
 /** Where a page finds what it looks like: files of this server's, or a stylesheet of its own for another site. */
-export type Look =
+type Look =
   | {
       readonly stylesheetPath: string;
       readonly scriptPath: string;
