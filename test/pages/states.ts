@@ -4,7 +4,7 @@ import { en } from "../../src/pages/views/messages/en.ts";
 import { languages } from "../../src/pages/views/messages/languages.ts";
 import { fill, waitingTime } from "../../src/pages/views/texts.tsx";
 import type { PageState } from "./open-state.ts";
-import { macFirefox, type Script, type ScriptedSession } from "./scripted-pages.ts";
+import { annsSessions as sessions, type Script } from "./scripted-pages.ts";
 
 const refusal = (status: number, code: string, headers: Record<string, string> = {}, message = "") => ({
   answer: () => Response.json({ code, message }, { status, headers }),
@@ -14,32 +14,6 @@ const outage: Script = {
     throw new AppError("STORE_UNAVAILABLE", "", { headers: { "Retry-After": "1" } });
   },
 };
-
-const sessions: readonly ScriptedSession[] = [
-  {
-    id: "here",
-    userAgent: macFirefox,
-    ipAddress: "203.0.113.24",
-    createdAt: "2025-11-18T08:02:11.000Z",
-    updatedAt: "2025-11-21T07:50:02.000Z",
-  },
-  {
-    id: "phone",
-    userAgent:
-      "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
-    ipAddress: "2001:db8:4e0::9:c31a",
-    createdAt: "2025-11-02T17:45:00.000Z",
-    updatedAt: "2025-11-20T21:14:00.000Z",
-  },
-  {
-    id: "office",
-    userAgent:
-      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0",
-    ipAddress: "198.51.100.77",
-    createdAt: "2025-10-27T10:11:00.000Z",
-    updatedAt: "2025-11-07T16:02:00.000Z",
-  },
-];
 
 async function submit(page: Page, fields: Readonly<Record<string, string>>, button: string): Promise<void> {
   for (const [label, value] of Object.entries(fields))
