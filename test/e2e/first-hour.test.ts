@@ -253,6 +253,10 @@ describe("10-C8: a refusal of the API", () => {
   test("is verify's own in any case: proxies hand the visitor's headers on", async () => {
     const answer = await fetch(`${server.origin}/api/auth/verify`, { headers: html });
     expect([answer.status, await answer.json()]).toMatchObject([401, { code: "NO_CREDENTIALS" }]);
+    for (const path of ["/api/auth/verify?x=1&x=1", "/api/auth/forward?x=1&x=1", "/health?x=1&x=1"]) {
+      const refused = await fetch(server.origin + path, { headers: html });
+      expect([refused.status, await refused.json()]).toMatchObject([400, { code: "REPEATED_PARAMETER" }]);
+    }
   });
 });
 

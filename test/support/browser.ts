@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { inflate } from "@sparticuz/chromium";
 import { type Browser, chromium, type LaunchOptions } from "playwright-core";
@@ -63,7 +72,7 @@ const bundled = once(async () => {
   const source = join(dirname(Bun.resolveSync("@sparticuz/chromium", import.meta.dir)), "..");
   const { version } = JSON.parse(readFileSync(join(source, "package.json"), "utf8")) as { version: string };
   const cache = join(projectDirectory, "node_modules", ".cache");
-  const directory = join(cache, `chromium-${version}`);
+  const directory = join(cache, `chromium-${version}-2`);
   if (existsSync(directory)) return directory;
   mkdirSync(cache, { recursive: true });
   const unpacked = mkdtempSync(join(cache, "chromium-"));
@@ -77,6 +86,8 @@ const bundled = once(async () => {
     if (usual === undefined) delete process.env["TMPDIR"];
     else process.env["TMPDIR"] = usual;
   }
+  // Western letters alone come with it; a language without is measured in boxes that are too narrow.
+  cpSync(japaneseFont(), join(unpacked, "fonts", "japanese.ttf"));
   writeFileSync(join(unpacked, "fonts.conf"), fontsConf(directory));
   try {
     renameSync(unpacked, directory);
@@ -86,6 +97,12 @@ const bundled = once(async () => {
   }
   return directory;
 });
+
+const japaneseFont = () =>
+  Bun.resolveSync(
+    "@expo-google-fonts/sawarabi-gothic/400Regular/SawarabiGothic_400Regular.ttf",
+    import.meta.dir,
+  );
 
 /** The bundled fonts alone, so that pages look alike on every machine. */
 function fontsConf(directory: string): string {
