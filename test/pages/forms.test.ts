@@ -159,7 +159,7 @@ describe("a form that is refused", () => {
       422,
       "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
       "email",
-      "This email already has an account: sign in instead.",
+      "This email has an account: sign in instead.",
     ],
     ["/signup", 400, "INVALID_EMAIL", "email", "Enter an address such as name@example.com."],
     ["/signup", 400, "PASSWORD_TOO_SHORT", "password", "Use at least 8 characters."],

@@ -106,7 +106,7 @@ export const en = {
   enterCurrentPassword: "Enter your current password.",
   chooseNewPassword: "Choose a new password.",
   emailForm: "Enter an address such as name@example.com.",
-  emailTaken: "This email already has an account: {link}.",
+  emailTaken: "This email has an account: {link}.",
   signInInstead: "sign in instead",
   signInWrong: "The email or the password is not right.",
   currentPasswordWrong: "This is not your current password.",
