@@ -115,6 +115,36 @@ describe.each(apis)("10-B6: the documented file for %s, as pasted,", (api) => {
   });
 });
 
+test("10-B6: in Node, no answer but latchkey's own signs anybody in or out", async () => {
+  const { directory } = pasteFiles(clients, "node");
+  const ok = `${latchkey.url}/api/auth/verify`;
+  const answers: Readonly<Record<string, () => Response>> = {
+    "a redirect to a good answer": () => Response.redirect(ok),
+    "a page that says 200": () => new Response("<p>Welcome to this network"),
+    "somebody else's JSON": () => Response.json({ user: { name: "Eve" } }),
+    "somebody else's 401": () => new Response("Who are you?", { status: 401 }),
+    "a proxy's 502": () => Response.json({ valid: false }, { status: 502 }),
+  };
+  const outcome = async (name: string) => {
+    const front = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => answers[name]?.() ?? new Response(),
+    });
+    const code = `import { whoIs } from "./latchkey.mjs";
+      console.log(await whoIs(process.env.COOKIE).then((user) => JSON.stringify(user), () => "nobody can tell"));`;
+    const child = Bun.spawn(["node", "--input-type=module", "--eval", code], {
+      cwd: directory,
+      env: { PATH: process.env["PATH"] ?? "", COOKIE: cookie, LATCHKEY_URL: front.url.origin },
+    });
+    const said = (await child.stdout.text()).trim();
+    await front.stop(true);
+    return [name, said] as const;
+  };
+  const all = await Promise.all(Object.keys(answers).map(outcome));
+  expect(all).toEqual(Object.keys(answers).map((name) => [name, "nobody can tell"]));
+});
+
 describe("10-B6: while latchkey cannot be asked", () => {
   test("each answers 503 after seven seconds of silence, and a page can read it", async () => {
     relay.stall(true);
