@@ -89,3 +89,13 @@ test("10-B6: what a Docusaurus site copies is complete: no import leads out of i
   }
   expect(missing).toEqual([]);
 });
+
+test("10-B6: the lines for docusaurus.config.ts are the example's, but for how an address is checked", () => {
+  const own = readFileSync(join(projectDirectory, "examples/docusaurus/docusaurus.config.ts"), "utf8")
+    .replaceAll(/urlFromEnv\("(\w+)", ("[^"]+")\)/g, "process.env.$1 || $2")
+    .split("\n")
+    .map((line) => line.trim());
+  const shown = [...linesOf("config"), ...linesOf("from: examples/docusaurus/docusaurus.config.ts")];
+  expect(shown.length).toBe(6);
+  expect(shown.map((line) => line.trim()).filter((line) => !own.includes(line))).toEqual([]);
+});
