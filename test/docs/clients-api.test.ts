@@ -35,7 +35,7 @@ async function startApi(api: Api): Promise<void> {
   const isPython = api === "fastapi" || api === "httpx";
   const document = api === "fastapi" ? readme : clients;
   const { installing, starting } = commandsOf(document, api);
-  const { directory } = pasteFiles(document, isPython ? api : "node");
+  const directory = pasteFiles(document, isPython ? api : "node");
   if (isPython) symlinkSync(await installPython(installing), join(directory, ".venv"));
   else await linkPackages(installing, directory);
   programs.push(
@@ -141,7 +141,7 @@ except main.HTTPException as error: print("nobody can tell" if error.status_code
 test.each(["node", "httpx"] as const)(
   "10-B6: %s lets no answer but latchkey's own sign anybody in or out",
   async (name) => {
-    const { directory } = pasteFiles(clients, name);
+    const directory = pasteFiles(clients, name);
     const [command, code] = askers[name];
     if (name === "httpx")
       symlinkSync(await installPython(commandsOf(clients, name).installing), join(directory, ".venv"));

@@ -23,7 +23,7 @@ const [npxVite, nodeVite] = ["npx vite", "node node_modules/vite/bin/vite.js"];
 /** Pastes, installs and starts as the document says, but for the ports. */
 async function startSite(site: (typeof sites)[number]): Promise<void> {
   const { installing, starting } = commandsOf(clients, site);
-  const { directory } = pasteFiles(clients, site, (code) =>
+  const directory = pasteFiles(clients, site, (code) =>
     code.replaceAll("http://localhost:3001", latchkey.origin),
   );
   await linkPackages(installing, directory);
@@ -84,7 +84,7 @@ test.each(sites)("10-B6: %s says so when latchkey is stopped", async (site) => {
 });
 
 test("10-B6: the built Vite pages know latchkey's public address", async () => {
-  const { directory } = pasteFiles(clients, "vite");
+  const directory = pasteFiles(clients, "vite");
   await linkPackages(commandsOf(clients, "vite").installing, directory);
   const build = commandsOf(clients, "vite build").starting.replace(npxVite, nodeVite);
   const child = Bun.spawnSync(["/bin/sh", "-eu", "-c", build], {

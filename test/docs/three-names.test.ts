@@ -51,13 +51,13 @@ describe.skipIf(!isHere)(
 
     beforeAll(async () => {
       await startLatchkey();
-      const { directory: pages } = pasteFiles(clients, "html", (code) =>
+      const pages = pasteFiles(clients, "html", (code) =>
         code.replace("http://localhost:3001", "https://auth.example.com"),
       );
       writeFileSync(join(pages, "guide.html"), await Bun.file(join(pages, "index.html")).text());
 
       const { installing, starting } = commandsOf(clients, "hono");
-      const { directory: api } = pasteFiles(clients, "node");
+      const api = pasteFiles(clients, "node");
       await linkPackages(installing, api);
       const env = {
         PORT: String(ports.api),

@@ -8,27 +8,19 @@ import { forgetProcess, temporaryDirectory, watchProcess } from "./reaper.ts";
 const readyTimeoutMs = 20_000;
 const installTimeoutMs = 240_000;
 
-/** What a document shows to be pasted: `<!-- file: vite/main.js -->` is main.js of `vite`. */
-export interface Pasted {
-  readonly directory: string;
-  readonly paths: readonly string[];
-}
-
 /**
- * Pastes the files of one name into an empty folder.
+ * Pastes what a document shows under one name into an empty folder: `<!-- file: vite/main.js -->` is main.js of `vite`.
  * @param adapt changes what this machine needs otherwise, such as a port that is free.
+ * @returns the folder, absolute.
  */
-export function pasteFiles({ path, blocks }: Document, name: string, adapt = (code: string) => code): Pasted {
+export function pasteFiles({ path, blocks }: Document, name: string, adapt = (code: string) => code): string {
   const directory = temporaryDirectory(name);
   const prefix = `file: ${name}/`;
   const files = blocks.filter(({ marker }) => marker.startsWith(prefix));
   if (files.length === 0) throw new Error(`${path} has no <!-- ${prefix}… -->`);
-  const paths = files.map(({ marker, code }) => {
-    const file = marker.slice(prefix.length);
-    writeFileSync(join(directory, file), adapt(code));
-    return file;
-  });
-  return { directory, paths };
+  for (const { marker, code } of files)
+    writeFileSync(join(directory, marker.slice(prefix.length)), adapt(code));
+  return directory;
 }
 
 /** The lines of `<!-- commands: name -->`: what installs, and last what starts. */
