@@ -91,6 +91,37 @@ describe("the commands that the documents name", () => {
   });
 });
 
+test.each(["docs/clients.md", "docs/proxies.md", "examples/docusaurus/README.md"])(
+  "every block of %s to paste has the comment that a test finds it by",
+  (path) => {
+    const { blocks } = readDocument(path);
+    const isOwnScript = ({ code }: { code: string }) => /^bun |^LATCHKEY_URL=/.test(code);
+    const loose = blocks.filter((block) => block.marker === "" && !isOwnScript(block));
+    expect(blocks.length).toBeGreaterThan(2);
+    expect(loose.map(({ line }) => line)).toEqual([]);
+  },
+);
+
+test("examples/fastapi/README.md has the numbers of settings.py", () => {
+  const settings = readFileSync(inProject("examples/fastapi/src/latchkey_fastapi/settings.py"), "utf8");
+  const defaults = [...settings.matchAll(/^ {4}(\w+): \w+ = (?:Field\(default=)?([\d_.]+)/gm)];
+  expect(defaults.length).toBeGreaterThan(5);
+  const table = readDocument("examples/fastapi/README.md").tables.find(
+    ({ header }) => header[0] === "variable",
+  );
+  const shown = new Map(
+    table?.rows.flatMap(([names = "", values = ""]) => {
+      const numbers = codeSpans(values).map((value) => Number(value));
+      return codeSpans(names).map((name, at) => [name, numbers[at]] as const);
+    }),
+  );
+  const own = defaults.map(([, name = "", value = ""]) => [
+    name.toUpperCase(),
+    Number(value.replace("_", "")),
+  ]);
+  expect(own.map(([name]) => [name, shown.get(String(name))])).toEqual(own);
+});
+
 describe("docs/architecture.md", () => {
   const { text } = readDocument("docs/architecture.md");
 

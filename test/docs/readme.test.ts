@@ -2,6 +2,8 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { freePort } from "../support/free-port.ts";
+import { startProgram } from "../support/paste.ts";
 import { once, temporaryDirectory } from "../support/reaper.ts";
 import { type CodeBlock, outputPattern, projectDirectory, readDocument } from "../support/readme.ts";
 
@@ -69,6 +71,50 @@ async function signUp({ url }: RunningLatchkey): Promise<string> {
 async function verifyStatus({ url }: RunningLatchkey, cookie: string): Promise<number> {
   return (await fetch(`${url}/api/auth/verify`, { headers: { cookie } })).status;
 }
+
+describe("10-B6: the README's first screen, with the executable alone", () => {
+  const only = (name: string) => {
+    const [block] = runBlocks(name);
+    if (block === undefined) throw new Error(`the README has no <!-- run: ${name} -->`);
+    return block.code.trim();
+  };
+  const unpacked = once(async () => {
+    const directory = temporaryDirectory("alone");
+    mkdirSync(join(directory, "dist"));
+    symlinkSync(resolve(await buildExecutable()), join(directory, "dist", "latchkey"));
+    return directory;
+  });
+  const shell = async (code: string, env: Record<string, string>) => {
+    const child = Bun.spawn(["/bin/sh", "-eu", "-c", code], { cwd: await unpacked(), env, stdout: "pipe" });
+    return [await child.exited, await child.stdout.text()] as const;
+  };
+
+  test("starts it, and asks it from a second terminal", async () => {
+    const cwd = await unpacked();
+    const env = { PORT: String(freePort()) };
+    const url = `http://localhost:${env.PORT}`;
+    const server = await startProgram(only("executable serve"), { cwd, url, env });
+    expect((await fetch(`${url}/signup`)).status).toBe(200);
+    const [code, report] = await shell(only("executable"), env);
+    await server.stop();
+    expect([code, report]).toEqual([0, expect.stringContaining(`${cwd}/data/latchkey.db`)]);
+    expect(report).not.toMatch(/^(?:failed|warning) /m);
+  });
+
+  test("puts it where its name is found", async () => {
+    const bin = temporaryDirectory("usr-local-bin");
+    const installing = only("install").replace("/usr/local/bin", bin);
+    const env = { PATH: process.env["PATH"] ?? "" };
+    expect(await shell(installing, env)).toEqual([0, ""]);
+    expect(await shell("latchkey version", { PATH: bin })).toEqual([0, expect.stringMatching(/\d+\.\d+/)]);
+  });
+
+  test("stands before anything else calls it by that name", () => {
+    const { text } = readDocument("README.md");
+    const named = text.search(/(?<![\w/.])latchkey (?:doctor|config|secret|migrate)/);
+    expect(named).toBeGreaterThan(text.indexOf("/usr/local/bin/latchkey"));
+  });
+});
 
 describe("the README's tour", () => {
   curl.test(`prints what it shows${curl.note}`, async () => {
@@ -148,15 +194,6 @@ describe("the README's snippets", () => {
       expect(own.filter((line) => line !== "" && !lines.includes(line))).toEqual([]);
     },
   );
-
-  test("for Python import what the package exports", () => {
-    const [block] = blocks.filter(({ marker }) => marker === "python: latchkey_fastapi");
-    const package_ = join(projectDirectory, "examples/fastapi/src/latchkey_fastapi/__init__.py");
-    const exported = [...readFileSync(package_, "utf8").matchAll(/^ {4}"(\w+)",$/gm)].map(([, name]) => name);
-    const names = /^from latchkey_fastapi import (.*)$/m.exec(block?.code ?? "")?.[1]?.split(", ") ?? [];
-    expect(names.length).toBeGreaterThan(0);
-    expect(names.filter((name) => !exported.includes(name))).toEqual([]);
-  });
 
   test("are all marked where a test could run them", () => {
     const unmarked = blocks.filter(({ marker, language, code }) => {

@@ -50,7 +50,7 @@ async function commandOf({ proxy, program }: (typeof programs)[number]): Promise
 for (const wanted of programs) {
   const command = await commandOf(wanted);
   const isHere = typeof command !== "string";
-  const name = `C20: the README's ${wanted.proxy} before a WSGI program${isHere ? "" : ` (${command})`}`;
+  const name = `C20: ${wanted.proxy} as in docs/proxies.md before a WSGI program${isHere ? "" : ` (${command})`}`;
   describe.skipIf(!isHere)(name, () => behind(wanted.proxy, isHere ? command : []));
 }
 
@@ -147,9 +147,10 @@ interface Places {
   readonly directory: string;
 }
 
-/** The README's block, at the ports of this test. */
+/** The document's block, at the ports of this test. */
 function configurationOf(proxy: "caddy" | "nginx", { port, latchkey, program, directory }: Places): string {
-  const block = readDocument("README.md").blocks.find(({ language }) => language === proxy)?.code ?? "";
+  const wanted = proxy === "caddy" ? "caddy: forward" : "nginx: verify";
+  const block = readDocument("docs/proxies.md").blocks.find(({ marker }) => marker === wanted)?.code ?? "";
   const here = block
     .replaceAll("127.0.0.1:3001", `127.0.0.1:${latchkey}`)
     .replaceAll("127.0.0.1:8080", `127.0.0.1:${program}`);

@@ -21,13 +21,18 @@ const projectDirectory = join(import.meta.dir, "..", "..");
  * the libraries and fonts it needs, elsewhere an installed Chrome. Close it when done.
  * @throws with what is missing and how to get it.
  */
-export async function launchBrowser(): Promise<Browser> {
+export async function launchBrowser({
+  args = [],
+}: {
+  /** Chromium's own, such as a name that is to be this machine. */
+  readonly args?: readonly string[];
+} = {}): Promise<Browser> {
   const failures: string[] = [];
   for (const { name, options } of await candidates()) {
     try {
       return await chromium.launch({
         ...options,
-        args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", ...args],
         timeout: launchTimeoutMs,
       });
     } catch (error) {

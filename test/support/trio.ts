@@ -1,6 +1,7 @@
 import { buildDocs, type DocsServer, serveDocs } from "./docusaurus.ts";
 import { type RunningLatchkey, spawnLatchkey } from "./executable.ts";
 import { type RunningApi, startFastApi } from "./fastapi.ts";
+import { freePort } from "./free-port.ts";
 
 /** The founding plan's three: a docs site, latchkey and an API, each on a port of its own. */
 export interface Trio {
@@ -57,12 +58,4 @@ export async function startTrio(options: TrioOptions): Promise<Trio> {
       await Promise.all([docs.stop(), latchkey.stop(), api.stop()]);
     },
   };
-}
-
-/** A port that was free a moment ago: latchkey's public URL has to be known before it starts. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }
