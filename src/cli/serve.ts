@@ -1,3 +1,4 @@
+import { basename, relative } from "node:path";
 import { existsSync, readFileSync } from "node:fs";
 import type { Config, LoadedConfig } from "../config/config.ts";
 import { withPort } from "../config/load.ts";
@@ -74,8 +75,17 @@ function welcome({ baseUrl, database, dataDir, signUp }: Config): readonly strin
   return [
     `Open      ${baseUrl}${signUp === "open" ? "/signup" : "/signin"}`,
     `Accounts  ${kept}`,
-    `Next      latchkey doctor, which says what would not work in a browser`,
+    `Next      ${ownName()} doctor, which says what would not work in a browser`,
   ];
+}
+
+/** How to call this executable from here; its name where that is in the path. */
+function ownName(): string {
+  const path = process.execPath;
+  const name = basename(path);
+  if (name !== "latchkey" || Bun.which(name) === path) return "latchkey";
+  const here = relative(process.cwd(), path);
+  return here.startsWith("..") ? path : `./${here}`;
 }
 
 function describeStart(log: Log, config: Config, version: string, warnings: readonly string[]): void {

@@ -33,7 +33,11 @@ export function createForwardAnswer({ answerVerify, rules, logRefusal, errorPage
     if (checked === null) {
       const foreign = foreignOrigin(original, rules);
       if (foreign !== null) logRefusal({ what: "callback", value: foreign, path, requestId });
-      return errorPage(new AppError("NO_CREDENTIALS", "No session was presented."), context, null);
+      const challenge = answer.headers.get("www-authenticate") ?? "Bearer";
+      const stranger = new AppError("NO_CREDENTIALS", "No session was presented.", {
+        headers: { "WWW-Authenticate": challenge },
+      });
+      return errorPage(stranger, context, null);
     }
     return new Response(null, {
       status: 302,

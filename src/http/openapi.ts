@@ -157,7 +157,9 @@ function refusal({ name, kind, refuses = [] }: NamedRoute, list: readonly AnyCod
     ...(others.length === 0 ? [] : [errorSchema(others)]),
   ];
   const about401 = kind === "verification" ? { ...vary, ...challenge } : cookies;
-  return json(
+  // To somebody who opens the address in a browser, it is a page.
+  const isPageToPeople = name === "forward" || kind === "session" || kind === "account";
+  const refused = json(
     list.map((code) => `\`${code}\`: ${codes[code].when}`).join("; "),
     { anyOf: schemas },
     {
@@ -166,11 +168,13 @@ function refusal({ name, kind, refuses = [] }: NamedRoute, list: readonly AnyCod
       ...(status === 401 ? about401 : {}),
     },
   );
+  return isPageToPeople ? { ...refused, content: { ...(refused["content"] as Node), ...html } } : refused;
 }
+
+const html: Nodes = { "text/html": { schema: {} } };
 
 /** The hosted pages, in short: they are for people. Where the `Host` is bad or the server starts, they are JSON. */
 function pageResponses({ ok, name }: NamedRoute, method: string): Nodes {
-  const html = { "text/html": { schema: {} } };
   const orJson = (code: AnyCode) => ({ ...html, "application/json": { schema: errorSchema([code]) } });
   const failures = {
     "4XX": answer("A page that says what is wrong.", {}, orJson("INVALID_HOST")),

@@ -148,7 +148,7 @@ describe("10-A3: at a terminal", () => {
     expect(await child.exited).toBe(0);
     expect(text).toMatch(/^Open +http:\/\/localhost:\d+\/signup$/m);
     expect(text).toMatch(new RegExp(`^Accounts +${cwd}/data/latchkey\\.db`, "m"));
-    expect(text).toMatch(/^Next +latchkey doctor/m);
+    expect(text).toMatch(/^Next +\/[^ ]+\/latchkey doctor, /m);
   });
 });
 

@@ -61,6 +61,8 @@ describe("the answers are as documented", () => {
       { headers: { cookie: `${cookieName}=a.b` } },
       { headers: { cookie: `${cookieName}=${gone}` } },
       { headers: { host: "a@b" } },
+      // Another name of this machine: a page leads to the public URL.
+      { headers: { host: new URL(it.origin).host.replace("localhost", "127.0.0.1") } },
       { headers: { host: "a!b" } },
       { headers: navigation },
       { headers: { ...navigation, cookie } },
