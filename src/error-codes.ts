@@ -34,6 +34,10 @@ export const ownCodes = {
   REQUEST_TIMEOUT: { status: 408, posts: true, when: "the body did not arrive in time" },
   PAYLOAD_TOO_LARGE: { status: 413, posts: true, when: "a body of more than 32 KiB" },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, posts: true, when: "neither JSON nor a urlencoded form" },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    when: "too many failed tries, or sign-ups; `Retry-After` says for how long",
+  },
   INTERNAL_SERVER_ERROR: {
     status: 500,
     when: "a fault of ours; the log has the cause under the request id",

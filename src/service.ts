@@ -1,9 +1,12 @@
 import { createAuth } from "./auth/better-auth.ts";
+import { createDevices } from "./auth/device-cookie.ts";
 import { createHandle, type HandlerDeps } from "./auth/handle.ts";
+import { createLimits, type Limits } from "./auth/limits.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
 import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
 import { type ForeignHashes, watchForeignHashes } from "./database/foreign-hashes.ts";
+import { createLimitStore } from "./database/limit-store.ts";
 import { openDatabase } from "./database/open.ts";
 import { migrateServer } from "./database/migrate-server.ts";
 import { createSweeper, sweepBatch, sweepBatchSize } from "./database/sweeper.ts";
@@ -113,6 +116,22 @@ interface Background extends Pick<HandlerDeps, "inBackground"> {
   readonly foreignHashes: ForeignHashes;
 }
 
+/** Null where nothing is limited. */
+function limitsOf(
+  { limits, secure, cookieSameSite }: Config,
+  database: Database,
+  secrets: readonly string[],
+  now: () => number,
+  onWrite: () => void,
+): Limits | null {
+  if (limits === null) return null;
+  const [current = ""] = secrets;
+  const keyOf = (text: string) =>
+    new Bun.CryptoHasher("sha256", current).update(`limit:${text}`).digest("base64url").slice(0, 22);
+  const devices = createDevices({ secrets, secure, sameSite: cookieSameSite });
+  return createLimits(createLimitStore(database, now, onWrite), limits, keyOf, devices);
+}
+
 function createSessions(
   { config, log, now }: ServiceDeps,
   database: Database,
@@ -139,6 +158,8 @@ function createSessions(
       secrets,
       cookieName,
       rules: { passwordMinLength: config.passwordMinLength },
+      limits: limitsOf(config, database, secrets, now, onCommit),
+      onLimitError: (cause) => log.warn({ cause }, "a sign-in could not be uncounted"),
       // One more than are hashed at once, so that the hashes never wait for BetterAuth.
       hashing: { concurrency: config.hashConcurrency + 1, waiting: config.hashQueue },
       present: async (cookie) => {

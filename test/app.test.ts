@@ -71,6 +71,8 @@ describe.each(dialects)("an application on %s", (dialect) => {
         cookieName: shared.cookieName,
         rules: { passwordMinLength: 8 },
         hashing: { concurrency: 2, waiting: 10 },
+        limits: null,
+        onLimitError: () => undefined,
         present: async (header) => {
           const result = await verify(header, null);
           if (!("session" in result)) return null;

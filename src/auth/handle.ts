@@ -4,6 +4,8 @@ import { type Auth, clientAddressHeader } from "./better-auth.ts";
 import { storeFailure, storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
 import { clientOf, createHashLine, type HashLineLimits, tooBusy } from "./hash-line.ts";
+import { attemptOf, limited, settled } from "./attempt.ts";
+import type { Limits } from "./limits.ts";
 import type { Passwords } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
@@ -34,6 +36,10 @@ export interface HandlerDeps {
   readonly rules: InputRules;
   /** Of requests that hash a password. */
   readonly hashing: HashLineLimits;
+  /** On guessing; null for none. */
+  readonly limits: Limits | null;
+  /** What an attempt came to could not be counted. */
+  readonly onLimitError: (error: unknown) => void;
   /** The presented session; null where none lives. */
   readonly present: (cookie: string | null) => Promise<PresentedSession | null>;
   /** A password's hash was renewed. */
@@ -61,14 +67,22 @@ export function createHandle(deps: HandlerDeps): Handle {
   return async (request, unit = newUnit()) => {
     const { hashes }: Route = routes[request.name];
     if (hashes !== true) return await handleAgain(deps, request, unit);
+    const attempt = attemptOf(deps.cookieName, request);
+    // A flood does not even stand in line.
+    limited(unit, () => deps.limits?.refuseKnown(attempt));
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
     unit.enteredAt = performance.now();
-    return await line.enter({ client: clientOf(request.clientAddress), gone: request.gone }, () => {
+    return await line.enter({ client: clientOf(request.clientAddress), gone: request.gone }, async () => {
       const waitedMs = performance.now() - unit.enteredAt;
       // Its time would be up before it is done.
       if (waitedMs > waitedMaxMs) throw tooBusy(waitedMs);
       unit.waitedMs = waitedMs;
-      return handleAgain(deps, request, unit);
+      // Counted when it is its turn: what waits in line is no try yet.
+      const admission = await limited(unit, () => deps.limits?.admit(attempt));
+      if (admission === undefined) return await handleAgain(deps, request, unit);
+      return await settled(admission, deps.onLimitError, request.name, () =>
+        handleAgain(deps, request, unit),
+      );
     });
   };
 }

@@ -14,6 +14,12 @@ export type DatabaseConfig =
       readonly proxy: string | null;
     };
 
+/** So many within so long. */
+export interface Rate {
+  readonly points: number;
+  readonly seconds: number;
+}
+
 /** The whole configuration, read once at start. docs/contract.md, Configuration. */
 export interface Config {
   readonly host: string;
@@ -50,6 +56,8 @@ export interface Config {
   readonly logFormat: "json" | "pretty";
   /** Whether the log has e-mail addresses; it has keyed hashes of them in any case. */
   readonly logEmails: boolean;
+  /** How often may be tried what guesses are made by; null for no limit. */
+  readonly limits: { readonly signIn: Rate; readonly signUp: Rate } | null;
   readonly hashConcurrency: number;
   readonly hashQueue: number;
   /** At most 40 code points. */

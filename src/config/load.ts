@@ -4,6 +4,7 @@ import { readCookieSettings } from "./cookie-scope.ts";
 import { readDatabase } from "./database-url.ts";
 import { readSessionLifetimes } from "./duration.ts";
 import { isSet, readDataDir } from "./file-path.ts";
+import { readLimits } from "./limits.ts";
 import { readListen } from "./listen.ts";
 import { isSecure } from "./origin.ts";
 import { refuseUnknownNames, warnOfRuntimeNames } from "./unknown-names.ts";
@@ -32,7 +33,8 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const defaultRedirectUrl = readDefaultRedirectUrl(reader, baseUrl, trustedOrigins);
   const cookie = readCookieSettings(reader, baseUrl);
   const trustedProxies = readTrustedProxies(reader, baseUrl, listen);
-  const limits = readLimits(reader, deps);
+  const plain = readPlain(reader, deps);
+  const limits = readLimits(reader, baseUrl);
   const brand = readBrand(reader, trustedOrigins);
 
   const isComplete = database && baseUrl && trustedOrigins && defaultRedirectUrl;
@@ -53,7 +55,8 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
     ].every((name) => (env[name] ?? "").trim() === ""),
     ...cookie,
     trustedProxies,
-    ...limits,
+    ...plain,
+    limits,
     ...brand,
   };
   return { config, warnings: reader.warnings, settings: reader.settings };
@@ -73,7 +76,7 @@ export function withPort(config: Config, port: number): Config {
   };
 }
 
-type Limits = Pick<
+type Plain = Pick<
   Config,
   | "signUp"
   | "passwordMinLength"
@@ -91,7 +94,7 @@ type Limits = Pick<
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 /** Reads what stands alone: choices, numbers and durations. */
-function readLimits(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): Limits {
+function readPlain(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): Plain {
   const choice = <T extends string>(name: SettingName, fallback: T, choices: readonly T[]) =>
     readParsed<T>(reader, name, fallback, (text) => parseChoice(text, choices));
   const integer = (name: SettingName, fallback: number, minimum: number, maximum: number) =>

@@ -60,6 +60,13 @@ const settings = {
   LOG_LEVEL: { meaning: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`" },
   LATCHKEY_LOG_FORMAT: { meaning: "`json`, or `pretty`, the default on a terminal" },
   LATCHKEY_LOG_EMAILS: { meaning: "`off` or `on`: whether the log has the e-mail addresses that were tried" },
+  LATCHKEY_LIMITS: {
+    meaning: "`on`, or, where the public URL is this machine, `off`: whether guessing is limited",
+  },
+  LATCHKEY_LIMIT_SIGN_IN: {
+    meaning: "failed sign-ins of one address, 5 to 100,000 within 1 minute to 1 day; of IPv6, of one /64",
+  },
+  LATCHKEY_LIMIT_SIGN_UP: { meaning: "sign-ups of one address, likewise" },
   LATCHKEY_HASH_CONCURRENCY: { meaning: "password hashes at once; from 1 to that number" },
   LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },

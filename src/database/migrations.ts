@@ -2,10 +2,12 @@ import postgresInit from "../../drizzle/postgres/0000_init.sql" with { type: "te
 import postgresIndexes from "../../drizzle/postgres/0001_indexes.sql" with { type: "text" };
 import postgresSessionChanges from "../../drizzle/postgres/0002_session_changes.sql" with { type: "text" };
 import postgresForeignHash from "../../drizzle/postgres/0003_foreign_hash.sql" with { type: "text" };
+import postgresLimits from "../../drizzle/postgres/0004_limits.sql" with { type: "text" };
 import sqliteInit from "../../drizzle/sqlite/0000_init.sql" with { type: "text" };
 import sqliteIndexes from "../../drizzle/sqlite/0001_indexes.sql" with { type: "text" };
 import sqliteSessionChanges from "../../drizzle/sqlite/0002_session_changes.sql" with { type: "text" };
 import sqliteForeignHash from "../../drizzle/sqlite/0003_foreign_hash.sql" with { type: "text" };
+import sqliteLimits from "../../drizzle/sqlite/0004_limits.sql" with { type: "text" };
 
 /** One step of the schema, embedded in the executable as drizzle-kit wrote it. */
 export interface Migration {
@@ -35,11 +37,13 @@ export const migrations: Readonly<Record<"sqlite" | "pg", readonly Migration[]>>
     migration("0001_indexes", sqliteIndexes, 1),
     migration("0002_session_changes", sqliteSessionChanges, 1),
     migration("0003_foreign_hash", sqliteForeignHash, 1),
+    migration("0004_limits", sqliteLimits, 1),
   ],
   pg: [
     migration("0000_init", postgresInit, 1),
     migration("0001_indexes", postgresIndexes, 1),
     migration("0002_session_changes", postgresSessionChanges, 1),
     migration("0003_foreign_hash", postgresForeignHash, 1),
+    migration("0004_limits", postgresLimits, 1),
   ],
 };

@@ -61,7 +61,8 @@ export const sweepBatchSize = 50;
 const changesKept = 1_000;
 
 /**
- * Deletes one batch of sessions that ended before `before` (ms since the epoch), and of changes nobody waits for.
+ * Deletes one batch of sessions that ended before `before` (ms since the epoch), of changes nobody waits for, and of
+ * limits whose time is over.
  * @returns the rows deleted; fewer than `sweepBatchSize` of each when there is no more.
  */
 export async function sweepBatch(database: Database, before: number): Promise<number> {
@@ -71,12 +72,39 @@ export async function sweepBatch(database: Database, before: number): Promise<nu
       database.provider === "sqlite"
         ? await sweepSqlite(transaction, before)
         : await sweepPostgres(transaction, before);
+    const limits = await sweepLimits(transaction, database.provider, before);
     await transaction.commit();
-    return deleted;
+    return Math.max(deleted, limits);
   } catch (error) {
     await transaction.rollback();
     throw error;
   }
+}
+
+/** More are not kept: whoever tries ever new addresses pushes out the counts of others that say the least. */
+const limitsMax = 200_000;
+
+/** Limits whose time is over, and those beyond what is kept. @param at in ms since the epoch. */
+async function sweepLimits(
+  { query }: Transaction,
+  provider: Database["provider"],
+  at: number,
+): Promise<number> {
+  const [first, second] = provider === "pg" ? ["$1", "$2"] : ["?", "?"];
+  const batch = 4 * sweepBatchSize;
+  const over = await query(
+    `DELETE FROM latchkey_limit WHERE key IN (SELECT key FROM latchkey_limit WHERE expires_at <= ${first} LIMIT ${second}) RETURNING 1 AS one`,
+    [at, batch],
+  );
+  if (over.length === batch) return sweepBatchSize;
+  const [row] = await query("SELECT count(*) AS n FROM latchkey_limit", []);
+  const beyond = Number(row?.["n"] ?? 0) - limitsMax;
+  if (beyond > 0)
+    await query(
+      `DELETE FROM latchkey_limit WHERE key IN (SELECT key FROM latchkey_limit ORDER BY points, expires_at LIMIT ${first})`,
+      [beyond],
+    );
+  return 0;
 }
 
 async function sweepSqlite({ query }: Transaction, before: number): Promise<number> {

@@ -125,7 +125,7 @@ function codesOf({ kind, methods, caller, hashes, refuses = [] }: NamedRoute): r
     ...(methods === "POST" ? postCodes : []),
     ...(isAuth ? (["INTERNAL_SERVER_ERROR", "STORE_UNAVAILABLE"] as const) : []),
     ...(isAuth && caller === "with a session" ? (["UNAUTHORIZED"] as const) : []),
-    ...(hashes === true ? (["TOO_BUSY"] as const) : []),
+    ...(hashes === true ? (["TOO_BUSY", "TOO_MANY_REQUESTS"] as const) : []),
     ...refuses,
   ];
 }
@@ -164,7 +164,7 @@ function refusal({ name, kind, refuses = [] }: NamedRoute, list: readonly AnyCod
     { anyOf: schemas },
     {
       ...uncached,
-      ...(status === 503 ? { "Retry-After": required(seconds) } : {}),
+      ...(status === 503 || status === 429 ? { "Retry-After": required(seconds) } : {}),
       ...(status === 401 ? about401 : {}),
     },
   );

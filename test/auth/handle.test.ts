@@ -49,6 +49,8 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       cookieName,
       rules: { passwordMinLength: 8 },
       hashing: { concurrency: 2, waiting: 100 },
+      limits: null,
+      onLimitError: () => undefined,
       present: async () => null,
       onRehash: () => {},
       onRehashError: (error: unknown) => void rehashErrors.push(error),

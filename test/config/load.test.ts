@@ -37,6 +37,7 @@ describe("loadConfig", () => {
       brandAccent: "#3355cc",
       brandAccentDark: "#3355cc",
       contact: null,
+      limits: { signIn: { points: 50, seconds: 900 }, signUp: { points: 60, seconds: 3_600 } },
     });
     expect(warnings).toEqual([]);
   });
@@ -104,6 +105,7 @@ describe("loadConfig", () => {
       brandAccent: "#0a7d5a",
       brandAccentDark: "#0a7d5a",
       contact: null,
+      limits: { signIn: { points: 50, seconds: 900 }, signUp: { points: 60, seconds: 3_600 } },
     });
     expect(warnings).toEqual([]);
   });
