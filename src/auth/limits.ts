@@ -73,7 +73,7 @@ const freeFailures = 5;
 const delayMaxSeconds = 15 * minute;
 
 /** After so many failures in a row, how long until the next try: 1 s after five, doubled by each, up to 15 min. */
-export function delaySeconds(failures: number): number {
+function delaySeconds(failures: number): number {
   return failures < freeFailures ? 0 : Math.min(delayMaxSeconds, 2 ** (failures - freeFailures));
 }
 

@@ -1,5 +1,5 @@
 declare module "rate-limiter-flexible/lib/RateLimiterStoreAbstract.js" {
-  import { RateLimiterStoreAbstract as Published } from "rate-limiter-flexible";
+  import type { RateLimiterStoreAbstract as Published } from "rate-limiter-flexible";
   export default class RateLimiterStoreAbstract extends Published {
     /** How long a key, its prefix included, is known to have no point left, in ms. */
     getInMemoryBlockMsBeforeExpire(key: string): number;
