@@ -1,6 +1,7 @@
 import { cors } from "@elysiajs/cors";
 import { Elysia } from "elysia";
 import type { Handle } from "./auth/handle.ts";
+import type { InputRules } from "./auth/input.ts";
 import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
 import { createAuthCall, createAuthHandler, type DescribeEmail, sessionOrNobody } from "./http/auth.ts";
@@ -36,6 +37,8 @@ export interface AppDeps {
   readonly log: Log;
   /** Hands a request to BetterAuth. */
   readonly handle: Handle;
+  /** Of what people send, for the pages to name every fault at once. */
+  readonly rules: InputRules;
   readonly describeEmail: DescribeEmail;
   readonly verify: Verify;
   readonly readSession: ReadSession;

@@ -16,6 +16,12 @@ export const ownCodes = {
   INVALID_EMAIL: { status: 400, posts: true, when: "not an address, or longer than 254 characters" },
   PASSWORD_TOO_SHORT: { status: 400, when: "fewer characters than `LATCHKEY_PASSWORD_MIN_LENGTH`" },
   PASSWORD_TOO_LONG: { status: 400, when: "more than 128 characters" },
+  PASSWORD_TOO_COMMON: {
+    status: 400,
+    when: "on the list of common ones, in whichever case or width; `LATCHKEY_PASSWORD_COMMON`",
+  },
+  PASSWORD_IS_SITE_NAME: { status: 400, when: "latchkey's name or `LATCHKEY_BRAND_NAME`, or a part of that" },
+  PASSWORD_IS_PERSONAL: { status: 400, when: "the account's name or e-mail, or a part of one" },
   NO_CREDENTIALS: { status: 401, when: "verify: no session was presented" },
   INVALID_SESSION: { status: 401, when: "verify: the signature is wrong" },
   SESSION_EXPIRED: {
@@ -47,6 +53,15 @@ export const ownCodes = {
   SESSION_STORE_UNAVAILABLE: { status: 503, when: "the same, on verify" },
   TOO_BUSY: { status: 503, when: "too many passwords wait to be hashed" },
 } as const satisfies Record<string, Code>;
+
+/** What may be wrong with a new password. */
+export const passwordCodes = [
+  "PASSWORD_TOO_SHORT",
+  "PASSWORD_TOO_LONG",
+  "PASSWORD_TOO_COMMON",
+  "PASSWORD_IS_SITE_NAME",
+  "PASSWORD_IS_PERSONAL",
+] as const satisfies readonly (keyof typeof ownCodes)[];
 
 /** A code of latchkey's own answers; each is stable, and has one status. */
 export type ErrorCode = keyof typeof ownCodes;

@@ -1,4 +1,4 @@
-import type { AnyCode } from "./error-codes.ts";
+import { type AnyCode, passwordCodes } from "./error-codes.ts";
 
 /** What is known of a route, once: everything that differs between routes is read from here. */
 export interface Route {
@@ -70,12 +70,7 @@ export const routes = {
     event: "sign_up",
     body: "SignUp",
     ok: "SignedUp",
-    refuses: [
-      "PASSWORD_TOO_SHORT",
-      "PASSWORD_TOO_LONG",
-      "EMAIL_PASSWORD_SIGN_UP_DISABLED",
-      "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
-    ],
+    refuses: [...passwordCodes, "EMAIL_PASSWORD_SIGN_UP_DISABLED", "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"],
   },
   signIn: {
     ...entry,
@@ -171,7 +166,7 @@ export const routes = {
     hashes: true,
     body: "PasswordChange",
     ok: "PasswordChanged",
-    refuses: ["PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG", "INVALID_PASSWORD", "CREDENTIAL_ACCOUNT_NOT_FOUND"],
+    refuses: [...passwordCodes, "INVALID_PASSWORD", "CREDENTIAL_ACCOUNT_NOT_FOUND"],
   },
   updateUser: {
     ...change,

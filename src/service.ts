@@ -1,5 +1,6 @@
 import { createAuth } from "./auth/better-auth.ts";
 import { createDevices } from "./auth/device-cookie.ts";
+import { createGuessRules } from "./auth/guessable.ts";
 import { createHandle, type HandlerDeps } from "./auth/handle.ts";
 import { createLimits, type Limits } from "./auth/limits.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
@@ -146,6 +147,10 @@ function createSessions(
   const cookieName = sessionCookieName(config.secure);
   const auth = createAuth({ config, secrets, database, units, passwords, cookieName });
   const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
+  const rules = {
+    passwordMinLength: config.passwordMinLength,
+    requireUnguessable: createGuessRules(config),
+  };
   const shared = { sessions: database.sessions, cookieName, sessionMaxAgeSeconds, now };
   const readToken = createTokenReader(secrets);
   const verify = createVerifier({ ...shared, readToken, bearer: config.bearer });
@@ -157,7 +162,7 @@ function createSessions(
       baseUrl: config.baseUrl,
       secrets,
       cookieName,
-      rules: { passwordMinLength: config.passwordMinLength },
+      rules,
       limits: limitsOf(config, database, secrets, now, onCommit),
       onLimitError: (cause) => log.warn({ cause }, "a sign-in could not be uncounted"),
       // One more than are hashed at once, so that the hashes never wait for BetterAuth.
@@ -169,12 +174,14 @@ function createSessions(
         return {
           isClamped: isClamped(session, sessionMaxAgeSeconds),
           isForOneDay: isForOneDay(session, sessionExpiresInSeconds),
+          owner: session.user,
         };
       },
       onRehash: () => inBackground(foreignHashes.ask()),
       onRehashError: (cause) => log.warn({ cause }, "a password hash could not be renewed"),
       inBackground,
     }),
+    rules,
     describeEmail: createEmailDescription(secrets[0] ?? "", config.logEmails),
     verify,
     readSession: createSessionReader({

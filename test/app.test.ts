@@ -11,6 +11,7 @@ import { createSessionReader, isClamped } from "../src/session/get-session.ts";
 import { createVerifier } from "../src/session/verifier.ts";
 import { load } from "./config/load.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "./support/databases.ts";
+import { inputRules } from "./support/input-rules.ts";
 import { openMigrated } from "./support/open-database.ts";
 
 setDefaultTimeout(60_000);
@@ -54,6 +55,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
       health: async () => new Response(),
       describeEmail: () => ({}),
       verify,
+      rules: inputRules,
       readSession: createSessionReader(shared),
       handle: createHandle({
         auth: createAuth({
@@ -69,14 +71,19 @@ describe.each(dialects)("an application on %s", (dialect) => {
         baseUrl: config.baseUrl,
         secrets: [secret],
         cookieName: shared.cookieName,
-        rules: { passwordMinLength: 8 },
+        rules: inputRules,
         hashing: { concurrency: 2, waiting: 10 },
         limits: null,
         onLimitError: () => undefined,
         present: async (header) => {
           const result = await verify(header, null);
           if (!("session" in result)) return null;
-          return { isClamped: isClamped(result.session, config.sessionMaxAgeSeconds), isForOneDay: false };
+          const { session } = result;
+          return {
+            isClamped: isClamped(session, config.sessionMaxAgeSeconds),
+            isForOneDay: false,
+            owner: session.user,
+          };
         },
         onRehash: () => {},
         onRehashError: () => {},

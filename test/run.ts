@@ -8,7 +8,7 @@ const [kind, ...rest] = ["fast", "long"].includes(process.argv[2] ?? "")
 
 /** What needs a browser, a server database, Python, another product's packages, or more than a few seconds. */
 const slow = [
-  "test/check.test.ts",
+  "test/{build,check}.test.ts",
   "test/cli/doctor-database.test.ts",
   "test/database/{begin,migrate}.test.ts",
   "test/database/adopt/**",

@@ -8,6 +8,7 @@ import { attemptOf, limited, settled } from "./attempt.ts";
 import type { Limits } from "./limits.ts";
 import type { Passwords } from "./password.ts";
 import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
+import type { PasswordOwner } from "./guessable.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
 import { PremiseLost } from "../database/premises.ts";
 import { newUnit, renewUnit, type Unit, type Units } from "./unit-of-work.ts";
@@ -54,6 +55,8 @@ interface PresentedSession {
   readonly isClamped: boolean;
   /** Whether it was made without "remember me". */
   readonly isForOneDay: boolean;
+  /** Whose it is, as the database has it. */
+  readonly owner: PasswordOwner;
 }
 
 export type Handle = (request: AuthRequest, unit?: Unit) => Promise<Response>;
@@ -109,8 +112,8 @@ async function handleAgain(deps: HandlerDeps, request: AuthRequest, unit: Unit):
 async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<Response> {
   // Nobody waits for it any more.
   if (unit.abandoned) throw tooBusy(0);
-  const body = await prepareBody(deps, request);
   const presented = await presentedSession(deps, request);
+  const body = await prepareBody(deps, request, presented);
   unit.isForOneDay = presented?.isForOneDay === true;
   const search = withoutRefresh(request, presented);
   const response = await deps.units.run(
@@ -137,9 +140,13 @@ async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Respo
   }
 }
 
-async function prepareBody(deps: HandlerDeps, request: AuthRequest): Promise<Body | undefined> {
+async function prepareBody(
+  deps: HandlerDeps,
+  request: AuthRequest,
+  presented: PresentedSession | null,
+): Promise<Body | undefined> {
   if (request.body === undefined) return undefined;
-  const body = checkInput(request.name, request.body, deps.rules);
+  const body = checkInput(request.name, request.body, deps.rules, presented?.owner);
   if (request.name !== "revokeSession" || typeof body["token"] !== "string") return body;
   // The list shows a session's id in place of its token; either ends it.
   const { adapter } = await deps.auth.$context;

@@ -2,6 +2,7 @@ import { domainToASCII } from "node:url";
 import type { ErrorCode } from "../error-codes.ts";
 import { AppError } from "../errors.ts";
 import type { AuthRouteName } from "../routes.ts";
+import type { PasswordOwner, RequireUnguessable } from "./guessable.ts";
 
 /** Values of a body that BetterAuth will see. */
 export type Body = Record<string, unknown>;
@@ -9,6 +10,7 @@ export type Body = Record<string, unknown>;
 export interface InputRules {
   /** In code points. */
   readonly passwordMinLength: number;
+  readonly requireUnguessable: RequireUnguessable;
 }
 
 export const passwordMaxLength = 128;
@@ -28,10 +30,16 @@ const booleans: ReadonlyMap<string, boolean> = new Map([
 /**
  * Checks what BetterAuth leaves unchecked and brings it into the one form that is stored: lengths in code points, no
  * NUL and no lone surrogates, e-mail addresses in ASCII, an image that is a web address.
+ * @param visitor who is signed in.
  * @returns the body to hand on.
  * @throws AppError 400 with upstream's code where it has one.
  */
-export function checkInput(route: AuthRouteName, body: Body, rules: InputRules): Body {
+export function checkInput(
+  route: AuthRouteName,
+  body: Body,
+  rules: InputRules,
+  visitor: PasswordOwner = {},
+): Body {
   for (const [name, value] of Object.entries(body)) requireWellFormed(name, value);
   requireTypes(route, body);
   const checked: Body = { ...body };
@@ -46,7 +54,7 @@ export function checkInput(route: AuthRouteName, body: Body, rules: InputRules):
   if ("name" in checked) requireName(checked["name"]);
   if ("image" in checked) requireImage(checked["image"]);
   const chosen = chosenPasswords[route];
-  if (chosen !== undefined) requirePassword(checked[chosen], rules);
+  if (chosen !== undefined) requirePassword(checked[chosen], rules, ownerOf(route, checked, visitor));
   if (route === "deleteUser" && (typeof checked["password"] !== "string" || checked["password"] === "")) {
     throw invalid("VALIDATION_ERROR", "The current password is required to delete the account.");
   }
@@ -58,6 +66,11 @@ const chosenPasswords: Partial<Record<AuthRouteName, string>> = {
   signUp: "password",
   changePassword: "newPassword",
 };
+
+/** Whose a new password is: somebody who signs up says so, whoever changes one is signed in. */
+function ownerOf(route: AuthRouteName, { name, email }: Body, visitor: PasswordOwner): PasswordOwner {
+  return route === "signUp" ? { name, email } : visitor;
+}
 
 /** What is wrong with a body, field by field: all of it, where `checkInput` throws the first. */
 export function findFaults(
@@ -71,7 +84,7 @@ export function findFaults(
       requireWellFormed(field, value);
       if (field === "email" && typeof value === "string") canonicalEmail(value);
       if (field === "name") requireName(value);
-      if (field === chosenPasswords[route]) requirePassword(value, rules);
+      if (field === chosenPasswords[route]) requirePassword(value, rules, ownerOf(route, body, {}));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       faults.set(field, error);
@@ -165,12 +178,13 @@ function requireImage(image: unknown): void {
   }
 }
 
-function requirePassword(password: unknown, rules: InputRules): void {
+function requirePassword(password: unknown, rules: InputRules, owner: PasswordOwner): void {
   if (typeof password !== "string") return;
   // As it is hashed.
   const length = codePoints(password.normalize("NFKC"));
   if (length < rules.passwordMinLength) throw invalid("PASSWORD_TOO_SHORT", "Password too short");
   if (length > passwordMaxLength) throw invalid("PASSWORD_TOO_LONG", "Password too long");
+  rules.requireUnguessable(password, owner);
 }
 
 function codePoints(text: string): number {

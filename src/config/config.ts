@@ -48,6 +48,8 @@ export interface Config {
   readonly signUp: "open" | "closed";
   /** Code points, 8 to 128. */
   readonly passwordMinLength: number;
+  /** Whether a new password may be one of the common ones. */
+  readonly passwordCommon: "refuse" | "allow";
   readonly sessionExpiresInSeconds: number;
   readonly sessionUpdateAgeSeconds: number;
   readonly sessionMaxAgeSeconds: number;

@@ -80,6 +80,7 @@ type Plain = Pick<
   Config,
   | "signUp"
   | "passwordMinLength"
+  | "passwordCommon"
   | "sessionExpiresInSeconds"
   | "sessionUpdateAgeSeconds"
   | "sessionMaxAgeSeconds"
@@ -103,6 +104,7 @@ function readPlain(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): 
   return {
     signUp: choice("LATCHKEY_SIGN_UP", "open", ["open", "closed"]),
     passwordMinLength: integer("LATCHKEY_PASSWORD_MIN_LENGTH", 8, 8, 128),
+    passwordCommon: choice("LATCHKEY_PASSWORD_COMMON", "refuse", ["refuse", "allow"]),
     ...readSessionLifetimes(reader),
     bearer: choice("LATCHKEY_BEARER", "off", ["off", "signed"]),
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),

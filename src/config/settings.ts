@@ -51,6 +51,7 @@ const settings = {
   },
   LATCHKEY_SIGN_UP: { meaning: "`open` or `closed`" },
   LATCHKEY_PASSWORD_MIN_LENGTH: { meaning: "8 to 128 code points" },
+  LATCHKEY_PASSWORD_COMMON: { meaning: "`refuse` or `allow`: whether a new password may be a common one" },
   LATCHKEY_SESSION_EXPIRES_IN: {
     meaning: "from 1 minute to 400 days; not longer than `LATCHKEY_SESSION_MAX_AGE`",
   },

@@ -30,7 +30,7 @@ const deletedPath = "/account/deleted";
 /** The account page and its forms. */
 export function createAccountPages(deps: PageDeps) {
   const { config, answers } = deps;
-  const names: FormNames = config;
+  const names: FormNames = deps.rules;
   return {
     show: (page: PageRequest) => accountPage(deps, page),
     toAccount: async (page: PageRequest) =>
@@ -90,7 +90,7 @@ function changePassword(deps: PageDeps, page: PageRequest): Promise<Response> {
       currentPassword: messages.enterCurrentPassword,
       newPassword: messages.chooseNewPassword,
     },
-    names: { ...deps.config, password: "currentPassword", newPassword: "newPassword" },
+    names: { ...deps.rules, password: "currentPassword", newPassword: "newPassword" },
     notice: everywhere ? "password-everywhere" : "password",
   });
 }

@@ -3,7 +3,7 @@ import { type FormError, noError } from "./views/form.tsx";
 import { ForgotPasswordPage, SignInPage, SignedInPage } from "./views/sign-in-page.tsx";
 import { SignOutPage } from "./views/sign-out-page.tsx";
 import { SignUpClosedPage, SignUpPage } from "./views/sign-up-page.tsx";
-import { nameMaxLength } from "../auth/input.ts";
+import { type InputRules, nameMaxLength } from "../auth/input.ts";
 import { noticeText } from "./refusals.ts";
 import { cookieReaches } from "../http/callback-url.ts";
 import { type PageAnswers, withCookies } from "./answer.tsx";
@@ -13,6 +13,7 @@ import type { PageRequest } from "./page-request.ts";
 
 export interface PageDeps {
   readonly config: Config;
+  readonly rules: InputRules;
   readonly answers: PageAnswers;
   readonly calls: PageCalls;
   /** The clock, in ms since the epoch. */
@@ -79,7 +80,7 @@ async function signIn(deps: PageDeps, page: PageRequest): Promise<Response> {
     route: "signIn",
     body: { email, password, rememberMe: rememberMe === "true" },
     required: { email: messages.enterEmail, password: messages.enterPassword },
-    names: deps.config,
+    names: deps.rules,
   };
   const missing = explainMissing({ ...filling, body: { email: email.trim(), password } }, texts);
   if (missing !== null) return signInPage(deps, page, { status: 400, error: missing });
@@ -135,7 +136,7 @@ async function signUp(deps: PageDeps, page: PageRequest): Promise<Response> {
       email: messages.enterEmail,
       password: messages.choosePassword,
     },
-    names: deps.config,
+    names: deps.rules,
   };
   const missing = explainMissing({ ...filling, body: { ...filling.body, email: email.trim() } }, texts);
   if (missing !== null) return signUpPage(deps, page, { status: 400, error: missing });

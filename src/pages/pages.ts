@@ -1,3 +1,4 @@
+import type { InputRules } from "../auth/input.ts";
 import type { Config } from "../config/config.ts";
 import { isLoopbackHost } from "../config/listen.ts";
 import { isLoopbackOrigin } from "../config/origin.ts";
@@ -17,6 +18,7 @@ import { createPageRequestReader } from "./page-request.ts";
 
 export interface PagesDeps {
   readonly config: Config;
+  readonly rules: InputRules;
   readonly logFailure: LogFailure;
   readonly logRefusal: LogRefusal;
   readonly call: CallAuth;
@@ -52,12 +54,12 @@ function otherLoopbackName({ request, url }: RequestContext, baseUrl: string): s
 
 /** Builds the hosted pages: plain forms, whose work BetterAuth does by the API's own way. */
 export function createPages(deps: PagesDeps): Pages {
-  const { config } = deps;
+  const { config, rules, now } = deps;
   const answers = createPageAnswers(config);
   const calls = createPageCalls(deps.call, deps.readSession, deps.logFailure);
   const readRequest = createPageRequestReader(deps);
-  const entry = createEntryPages({ config, answers, calls, now: deps.now });
-  const account = createAccountPages({ config, answers, calls, now: deps.now });
+  const entry = createEntryPages({ config, rules, answers, calls, now });
+  const account = createAccountPages({ config, rules, answers, calls, now });
   const on = (get: PageHandler, post?: PageHandler) => async (context: RequestContext) => {
     const handle = context.request.method === "POST" ? post : get;
     if (handle === undefined) throw methodNotAllowed(["GET", "HEAD"]);

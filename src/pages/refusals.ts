@@ -1,7 +1,7 @@
 import type { FormError } from "./views/form.tsx";
 import type { Messages } from "./views/messages/en.ts";
 import { fill, type Texts, waitingTime } from "./views/texts.tsx";
-import { nameMaxLength, passwordMaxLength } from "../auth/input.ts";
+import { type InputRules, nameMaxLength, passwordMaxLength } from "../auth/input.ts";
 
 /** A refused form: the API's answer. */
 export interface Refusal {
@@ -18,13 +18,11 @@ function retryAfterSeconds({ headers }: Refusal): number | null {
 }
 
 /** Where a form has its passwords, and what is asked of them. */
-export interface FormNames {
+export interface FormNames extends InputRules {
   /** The field with the new password, where one is chosen. */
   readonly newPassword?: string;
   /** The field with the existing password. */
   readonly password?: string;
-  /** In code points. */
-  readonly passwordMinLength: number;
 }
 
 /** Says a refusal in words, at the field that mends it where there is one. */
@@ -52,6 +50,12 @@ export function explainRefusal(refusal: Refusal, names: FormNames, texts: Texts)
       return { fields: { [newPassword]: fill(messages.useAtLeast, { count: names.passwordMinLength }) } };
     case "PASSWORD_TOO_LONG":
       return { fields: { [newPassword]: fill(messages.useAtMost, { count: passwordMaxLength }) } };
+    case "PASSWORD_TOO_COMMON":
+      return { fields: { [newPassword]: messages.chooseRarer } };
+    case "PASSWORD_IS_SITE_NAME":
+      return { fields: { [newPassword]: messages.notThisSite } };
+    case "PASSWORD_IS_PERSONAL":
+      return { fields: { [newPassword]: messages.notYourself } };
     case "VALIDATION_ERROR":
       return explainValidation(refusal.message, messages);
   }

@@ -8,6 +8,7 @@ import type { Database } from "../../src/database/database.ts";
 import type { AuthRouteName } from "../../src/routes.ts";
 import { load } from "../config/load.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { inputRules } from "../support/input-rules.ts";
 import { openMigrated } from "../support/open-database.ts";
 
 setDefaultTimeout(60_000);
@@ -47,7 +48,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       baseUrl: config.baseUrl,
       secrets: [secret],
       cookieName,
-      rules: { passwordMinLength: 8 },
+      rules: inputRules,
       hashing: { concurrency: 2, waiting: 100 },
       limits: null,
       onLimitError: () => undefined,

@@ -3,13 +3,13 @@ import * as fc from "fast-check";
 import type { AuthRouteName } from "../../src/routes.ts";
 import { type Body, canonicalEmail, checkInput } from "../../src/auth/input.ts";
 import { AppError } from "../../src/errors.ts";
+import { inputRules as rules } from "../support/input-rules.ts";
 import { createClient } from "../support/client.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 
 setDefaultTimeout(60_000);
 
-const rules = { passwordMinLength: 8 };
 const signUp = "signUp";
 const person = { name: "Ann", email: "ann@example.com", password: "correct horse" };
 
@@ -27,7 +27,7 @@ describe("checkInput", () => {
   const emoji = (count: number) => "😀".repeat(count);
   test.each([
     ["a person", signUp, {}, "accepted"],
-    ["a password of 8", signUp, { password: "12345678" }, "accepted"],
+    ["a password of 8", signUp, { password: "12 45 78" }, "accepted"],
     ["a password of 7", signUp, { password: "1234567" }, "PASSWORD_TOO_SHORT"],
     ["a password of 8 emoji", signUp, { password: emoji(8) }, "accepted"],
     ["a password of 7 emoji, which are 14 units", signUp, { password: emoji(7) }, "PASSWORD_TOO_SHORT"],
@@ -69,7 +69,7 @@ describe("checkInput", () => {
     [
       "an old password of 7",
       "changePassword",
-      { currentPassword: "1234567", newPassword: "12345678" },
+      { currentPassword: "1234567", newPassword: "12 45 78" },
       "accepted",
     ],
     ["any password to sign in with", "signIn", { password: "1" }, "accepted"],
@@ -87,7 +87,7 @@ describe("checkInput", () => {
 
   test("goes by the configured minimum", () => {
     const check = (password: string) => () =>
-      checkInput(signUp, { ...person, password }, { passwordMinLength: 15 });
+      checkInput(signUp, { ...person, password }, { ...rules, passwordMinLength: 15 });
     expect(check("x".repeat(14))).toThrow("Password too short");
     expect(check("x".repeat(15))).not.toThrow();
   });

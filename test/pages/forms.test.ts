@@ -165,7 +165,10 @@ describe("a form that is refused", () => {
     ["/signup", 400, "PASSWORD_TOO_SHORT", "password", "Use at least 8 characters."],
     ["/signup", 400, "PASSWORD_TOO_LONG", "password", "Use at most 128 characters."],
     ["/account/password", 400, "INVALID_PASSWORD", "current-password", "This is not your current password."],
-    ["/account/password", 400, "PASSWORD_TOO_COMMON", "new-password", "Choose another password."],
+    ["/account/password", 400, "PASSWORD_TOO_COMMON", "new-password", "Choose a less common password."],
+    ["/signup", 400, "PASSWORD_IS_SITE_NAME", "password", "Choose one that is not this site's name."],
+    ["/signup", 400, "PASSWORD_IS_PERSONAL", "password", "Choose one that is not your name or email."],
+    ["/account/password", 400, "PASSWORD_OF_ANOTHER_RULE", "new-password", "Choose another password."],
     ["/account/delete", 400, "INVALID_PASSWORD", "delete-password", "This is not your current password."],
   ])("%s %i %s stands at %s", async (path, status, code, id, message) => {
     const fields = { ...signUp, ...change };

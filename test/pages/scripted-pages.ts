@@ -2,6 +2,7 @@ import { createApp } from "../../src/app.ts";
 import type { AuthRequest } from "../../src/auth/handle.ts";
 import { openLog } from "../../src/log.ts";
 import { load } from "../config/load.ts";
+import { inputRules } from "../support/input-rules.ts";
 
 /** Ann's sessions, as the API lists them. */
 export interface ScriptedSession {
@@ -85,6 +86,7 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
     describeEmail: () => ({}),
     handle: (request) => answerOf(script, request, sessions),
     verify: () => ({ refusal: "NO_CREDENTIALS" }),
+    rules: inputRules,
     readSession: (cookie) =>
       cookie?.includes("session_token=ann") === true
         ? JSON.stringify({ user, session: sessions.find(({ id }) => id === script.current) ?? sessions[0] })

@@ -1,0 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** A file of `test/corpora`: one case a line, with `\u…` for what an editor would hide. */
+export function corpus(name: string): string[] {
+  return readFileSync(join(import.meta.dir, "../corpora", name), "utf8")
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line) =>
+      line.replaceAll(/\\u([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16))),
+    );
+}

@@ -1,0 +1,8 @@
+import { createGuessRules } from "../../src/auth/guessable.ts";
+import type { InputRules } from "../../src/auth/input.ts";
+
+/** The rules for what people send, as an empty configuration has them. */
+export const inputRules: InputRules = {
+  passwordMinLength: 8,
+  requireUnguessable: createGuessRules({ passwordCommon: "refuse", brandName: "latchkey" }),
+};
