@@ -115,14 +115,7 @@ async function writeStep(database: Database, { changes }: Step, at: number): Pro
     }
     const takings = changes.filter((change) => change.kind !== "add");
     const keysOf = (kind: Taking["kind"]) => takings.filter((one) => one.kind === kind).map(({ key }) => key);
-    const among = (keys: readonly string[]) => `key IN (${keys.map(() => "?").join(", ")})`;
-    const [takenBack, removed] = [keysOf("takeBack").toSorted(), keysOf("remove").toSorted()];
-    if (takenBack.length > 0)
-      await run(
-        `UPDATE latchkey_limit SET points = points - 1 WHERE points > 0 AND ${among(takenBack)}`,
-        takenBack,
-      );
-    if (removed.length > 0) await run(`DELETE FROM latchkey_limit WHERE ${among(removed)}`, removed);
+    await runTakings(run, keysOf("takeBack").toSorted(), keysOf("remove").toSorted());
     for (const { resolve } of takings) done.push(resolve);
     await transaction.commit();
   } catch (error) {
@@ -133,6 +126,21 @@ async function writeStep(database: Database, { changes }: Step, at: number): Pro
 }
 
 type Run = (text: string, values: readonly Parameter[]) => Promise<Record<string, unknown>[]>;
+/** Mostly nothing but the point itself is there, so that one statement is enough. */
+async function runTakings(run: Run, takenBack: readonly string[], removed: readonly string[]): Promise<void> {
+  if (takenBack.length + removed.length === 0) return;
+  const among = (keys: readonly string[]) =>
+    keys.length === 0 ? "1 = 0" : `key IN (${keys.map(() => "?").join(", ")})`;
+  const gone = await run(
+    `DELETE FROM latchkey_limit WHERE ${among(removed)} OR (points <= 1 AND ${among(takenBack)}) RETURNING key`,
+    [...removed, ...takenBack],
+  );
+  const deleted = new Set(gone.map((row) => row["key"]));
+  const left = takenBack.filter((key) => !deleted.has(key));
+  if (left.length > 0)
+    await run(`UPDATE latchkey_limit SET points = points - 1 WHERE points > 0 AND ${among(left)}`, left);
+}
+
 type Additions = readonly (Adding & { readonly key: string })[];
 
 async function runAdditions(
