@@ -40,7 +40,10 @@ const settings = {
       "exact origins; none by default when the public URL is not loopback. Alias: `CORS_ALLOWED_ORIGINS`",
   },
   CORS_ALLOWED_ORIGINS: { aliasOf: "BETTER_AUTH_TRUSTED_ORIGINS", meaning: "the founding plan's name of it" },
-  LATCHKEY_DEFAULT_REDIRECT_URL: { meaning: "the first trusted origin; an absolute URL on a trusted one" },
+  LATCHKEY_DEFAULT_REDIRECT_URL: {
+    meaning:
+      "the first trusted origin; an absolute URL on a trusted one. While neither is set, pages lead to `/account` instead",
+  },
   LATCHKEY_COOKIE_DOMAIN: {
     meaning: "the base URL's host or a parent of it; not an address, a single label or a public suffix",
   },

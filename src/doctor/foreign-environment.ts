@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { parseEnv } from "node:util";
 import type { Environment } from "../config/config.ts";
 import { CommandError } from "../errors.ts";
 
@@ -50,12 +49,28 @@ export function readForeignEnvironment(place: Place, cwd: string): ForeignEnviro
 
 function readEnvFile(path: string): Environment {
   try {
-    return parseEnv(readFileSync(path, "utf8"));
+    return environmentIn(readFileSync(path, "utf8"));
   } catch (cause) {
     throw new CommandError(`${path} cannot be read`, "run latchkey doctor as a user who may read it", {
       cause,
     });
   }
+}
+
+/**
+ * `NAME=value` lines as systemd.exec(5) reads an `EnvironmentFile`, and as Docker does where nothing is quoted: `#` and `;`
+ * begin a comment at the start of a line alone, quotes hold a value together, a backslash continues a line.
+ */
+function environmentIn(text: string): Environment {
+  const lines = text.replaceAll(/\\\r?\n/g, "").split(/\r?\n/);
+  return Object.fromEntries(
+    lines.flatMap((line) => {
+      const [, name, written = ""] = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+      if (name === undefined) return [];
+      const [, single, double] = /^(?:'([^']*)'|"((?:[^"\\]|\\.)*)")$/.exec(written) ?? [];
+      return [[name, single ?? (double ?? written).replaceAll(/\\(.)/g, "$1")]];
+    }),
+  );
 }
 
 function ofProcess(pid: number): ForeignEnvironment {

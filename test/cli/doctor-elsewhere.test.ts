@@ -30,15 +30,21 @@ describe("10-A5: doctor looks at the real server", () => {
       "export PORT=4001",
       "",
       "LATCHKEY_DATA_DIR=/srv/nowhere",
+      "; as systemd reads it, and Docker: only a line's beginning begins a comment",
+      "LATCHKEY_BRAND_ACCENT=#ffe600",
+      "BETTER_AUTH_TRUSTED_ORIGINS=https://docs.example.com,\\",
+      "https://api.example.com",
+      `LATCHKEY_CONTACT='https://example.com/help#"me"'`,
     ];
     writeFileSync(join(cwd, "latchkey.env"), lines.join("\n"));
     const { only } = await diagnoseElsewhere(["--env-file", "latchkey.env"], cwd);
     expect(only("configuration")).toMatchObject({
       status: "ok",
       detail: expect.stringMatching(
-        /latchkey\.env: 3 of \d+ settings are set.*data directory is \/srv\/nowhere/,
+        /latchkey\.env: 6 of \d+ settings are set.*data directory is \/srv\/nowhere/,
       ),
     });
+    expect(only("brand")?.detail).toContain("buttons #ffe600");
   });
 
   test("by a systemd service: its unit, its drop-ins, its files", () => {

@@ -92,12 +92,12 @@ describe.each(apis)("10-B6: the documented file for %s, as pasted,", (api) => {
   });
 
   test("lets the site's pages ask first, and no other site's read", async () => {
-    const preflight = (origin: string) =>
+    const preflight = (origin: string, method = "GET") =>
       ask(
         api,
         {
           origin,
-          "access-control-request-method": "GET",
+          "access-control-request-method": method,
           "access-control-request-headers": "content-type",
         },
         "OPTIONS",
@@ -106,6 +106,10 @@ describe.each(apis)("10-B6: the documented file for %s, as pasted,", (api) => {
     expect(readable(allowed)).toEqual([allowed.status, site, "true"]);
     expect([200, 204]).toContain(allowed.status);
     expect(allowed.headers.get("access-control-allow-headers")?.toLowerCase()).toContain("content-type");
+    // The first route that a reader adds takes JSON.
+    const posting = await preflight(site, "POST");
+    expect([200, 204]).toContain(posting.status);
+    expect(posting.headers.get("access-control-allow-methods")).toContain("POST");
     const other = "http://localhost:4999";
     for (const answer of [await preflight(other), await ask(api, { cookie, origin: other })])
       expect(["*", other]).not.toContain(answer.headers.get("access-control-allow-origin"));

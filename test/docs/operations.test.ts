@@ -70,8 +70,32 @@ describe.each(dialects.filter((dialect) => dialect !== "neon"))(
       expect(await verify(bystander)).toBe(200);
       expect([await rows('"user"'), await rows("account"), await rows("session")]).toEqual([1, 1, 1]);
     });
+
+    test("leaves the password as it is where the helper was forgotten", async () => {
+      const email = "ann@example.com";
+      await signUp(email);
+      await run("reset");
+      expect(await canSignIn(email)).toBe(true);
+      await run("delete");
+    });
   },
 );
+
+test("the command of docs/operations.md hashes an address as the log does", async () => {
+  const database = await openTestDatabase("sqlite");
+  const server = await spawnLatchkey({ env: database.env });
+  const body = JSON.stringify({ email: "Ann@example.com", password: "wrong horse battery" });
+  const headers = { "content-type": "application/json" };
+  await fetch(`${server.url}/api/auth/sign-in/email`, { method: "POST", headers, body });
+  const line = () => server.logs().find(({ event }) => event === "sign_in");
+  while (line() === undefined) await Bun.sleep(10);
+  const shell = Bun.spawnSync(["sh", "-eu", "-c", blockOf("run: email hash")], {
+    env: { PATH: process.env["PATH"], SECRET: database.env["BETTER_AUTH_SECRET"] },
+  });
+  expect(shell.stdout.toString().trim()).toBe(String(line()?.["emailHash"]));
+  await server.stop();
+  await database.close();
+});
 
 test("S13: the SQL of docs/operations.md lifts the limits", async () => {
   const database = await openTestDatabase("sqlite");

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { freePort } from "../support/free-port.ts";
@@ -140,11 +140,17 @@ describe("the README's backup", () => {
     const server = await start();
     const cookie = await signUp(server);
     for (const block of runBlocks("backup")) await runBlock(block, server);
+    const backups = readdirSync(server.dir).filter((name) => name.startsWith("backup-"));
+    expect(backups.map((name) => name.replace(/^backup-\d{4}-\d\d-\d\d-\d{6}/, "")).toSorted()).toEqual([
+      ".db",
+      ".secret",
+    ]);
+    const [file = "", secret = ""] = backups.toSorted();
     const after = await signUp(await start());
     const directory = temporaryDirectory("restored");
     mkdirSync(join(directory, "data"), { mode: 0o700 });
-    copyFileSync(join(server.dir, "backup.db"), join(directory, "data", "latchkey.db"));
-    copyFileSync(join(server.dir, "backup.secret"), join(directory, "data", "secret"));
+    copyFileSync(join(server.dir, file), join(directory, "data", "latchkey.db"));
+    copyFileSync(join(server.dir, secret), join(directory, "data", "secret"));
     const restored = await start({ cwd: directory });
     expect([await verifyStatus(restored, cookie), await verifyStatus(restored, after)]).toEqual([200, 401]);
   });

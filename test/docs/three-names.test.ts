@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -55,6 +55,10 @@ describe.skipIf(!isHere)(
         code.replace("http://localhost:3001", "https://auth.example.com"),
       );
       writeFileSync(join(pages, "guide.html"), await Bun.file(join(pages, "index.html")).text());
+      // As a static site generator writes them.
+      mkdirSync(join(pages, "intro"));
+      writeFileSync(join(pages, "intro", "index.html"), "<h1>Intro</h1>");
+      writeFileSync(join(pages, "404.html"), "<h1>No such page</h1>");
 
       const { installing, starting } = commandsOf(clients, "hono");
       const api = pasteFiles(clients, "node");
@@ -128,6 +132,14 @@ describe.skipIf(!isHere)(
         secure: true,
         sameSite: "Lax",
       });
+    });
+
+    test("a folder's page keeps its query, and a page that is not there is the site's own 404", async () => {
+      const intro = "https://docs.example.com/intro?page=2";
+      expect((await page.goto(intro))?.status()).toBe(200);
+      expect([page.url(), await page.locator("h1").innerText()]).toEqual([intro, "Intro"]);
+      expect((await page.goto("https://docs.example.com/nowhere"))?.status()).toBe(404);
+      expect(await page.locator("h1").innerText()).toBe("No such page");
     });
 
     test("while latchkey is down everything else answers, and nobody is signed out", async () => {
