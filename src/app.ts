@@ -5,6 +5,7 @@ import type { InputRules } from "./auth/input.ts";
 import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
 import { createAuthCall, createAuthHandler, type DescribeEmail, sessionOrNobody } from "./http/auth.ts";
+import { createBodyReader } from "./http/body.ts";
 import { createCallbackRules } from "./http/callback-url.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./http/error-response.ts";
 import { createFailureLog } from "./http/failure-log.ts";
@@ -62,11 +63,12 @@ export function createApp(deps: AppDeps): App {
   const callbackRules = createCallbackRules(config);
   const nextRequestId = createRequestIds();
   const fixedHeaders = securityHeaders(config.secure);
-  const call = createAuthCall({ handle: deps.handle, log, describeEmail: deps.describeEmail });
-  const auth = createAuthHandler(call, readSession);
+  const readBody = createBodyReader();
+  const call = createAuthCall({ ...deps, log });
+  const auth = createAuthHandler(call, readSession, readBody);
   const logFailure = createFailureLog(log);
   const logRefusal = createRefusalLog(log, deps.now);
-  const pages = createPages({ ...deps, call, callbackRules, logFailure, logRefusal });
+  const pages = createPages({ ...deps, call, callbackRules, logFailure, logRefusal, readBody });
   const answerVerify = createVerifyAnswer({
     verify: deps.verify,
     sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,

@@ -8,7 +8,8 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type AuthRouteName, type Route, routes } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
-import { readBody } from "./body.ts";
+import type { ReadBody } from "./body.ts";
+import { createOnceAMinute } from "./once-a-minute.ts";
 import type { RequestContext } from "./request.ts";
 
 /** A call of BetterAuth's, its body read, answers within this, 503 included. */
@@ -30,6 +31,8 @@ export interface AuthCallDeps {
   readonly handle: Handle;
   readonly log: Log;
   readonly describeEmail: DescribeEmail;
+  /** The clock, in ms. */
+  readonly now: () => number;
 }
 
 /** What the log says of an e-mail address that somebody typed. */
@@ -48,13 +51,19 @@ export function createEmailDescription(secret: string, isShown: boolean): Descri
 }
 
 /** Builds what the API and the pages' forms share: BetterAuth within a deadline, and the event. */
-export function createAuthCall({ handle, log, describeEmail }: AuthCallDeps): CallAuth {
+export function createAuthCall({ handle, log, describeEmail, now }: AuthCallDeps): CallAuth {
+  const isDue = createOnceAMinute(now);
   return async (call, context) => {
     const unit = newUnit();
     const email = call.body?.["email"];
     const who = typeof email === "string" ? describeEmail(email) : {};
-    const report = (status: number, code?: string) =>
-      logEvent(log, call.name, { ...unit, who }, context, status, code);
+    const report = (status: number, code?: string) => {
+      // A flood of those is a line a minute of each address.
+      const silent = code === "TOO_MANY_REQUESTS" ? isDue(context.clientAddress) : 0;
+      if (silent === null) return;
+      const about = silent === 0 ? who : { ...who, alsoRefused: silent };
+      logEvent(log, call.name, { ...unit, who: about }, context, status, code);
+    };
     try {
       const response = await withDeadline(
         handle(
@@ -87,7 +96,7 @@ export function createAuthCall({ handle, log, describeEmail }: AuthCallDeps): Ca
 }
 
 /** Builds the handler of a route that BetterAuth answers; get-session without it where it would only read. */
-export function createAuthHandler(call: CallAuth, readSession: ReadSession) {
+export function createAuthHandler(call: CallAuth, readSession: ReadSession, readBody: ReadBody) {
   return async (name: AuthRouteName, context: RequestContext): Promise<Response> => {
     const { request, url } = context;
     const search = url?.search ?? "";
@@ -96,7 +105,7 @@ export function createAuthHandler(call: CallAuth, readSession: ReadSession) {
       reading ??= await readSession(request.headers.get("cookie"));
       if (typeof reading === "string") return sessionResponse(reading);
     }
-    const body = routes[name].methods === "POST" ? await readBody(request) : undefined;
+    const body = routes[name].methods === "POST" ? await readBody(request, context.clientAddress) : undefined;
     return call({ name, search, headers: request.headers, body }, { ...context, reading });
   };
 }
@@ -130,7 +139,7 @@ async function errorCodeOf(response: Response): Promise<string | undefined> {
 export function logEvent(
   log: Log,
   name: AuthRouteName,
-  { seen, who }: Pick<Unit, "seen"> & { readonly who?: Readonly<Record<string, string>> },
+  { seen, who }: Pick<Unit, "seen"> & { readonly who?: Readonly<Record<string, string | number>> },
   { requestId, clientAddress }: Pick<RequestContext, "requestId" | "clientAddress">,
   status: number,
   code?: string,

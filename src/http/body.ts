@@ -1,3 +1,4 @@
+import { clientOf } from "../auth/hash-line.ts";
 import type { Body } from "../auth/input.ts";
 import { withDeadline } from "../deadline.ts";
 import { AppError } from "../errors.ts";
@@ -26,6 +27,33 @@ export async function readBody(request: Request): Promise<Body> {
   if (type === "application/json" || type.endsWith("+json")) return parseJson(text);
   if (type === "application/x-www-form-urlencoded") return parseForm(text);
   throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send application/json or application/x-www-form-urlencoded.");
+}
+
+/** Reads the body of a request, from an address. @throws as `readBody`, and AppError 503 beyond what one client may send at once. */
+export type ReadBody = (request: Request, clientAddress: string) => Promise<Body>;
+
+/** Bodies that one client may be sending: each is there at once, but for those that are held back on purpose. */
+const bodiesMax = 100;
+
+/** Builds a reader that one client alone cannot keep busy. */
+export function createBodyReader(max = bodiesMax): ReadBody {
+  const reading = new Map<string, number>();
+  return async (request, clientAddress) => {
+    const client = clientOf(clientAddress);
+    const own = reading.get(client) ?? 0;
+    if (own >= max)
+      throw new AppError("TOO_BUSY", "Too many requests at once come from here.", {
+        headers: { "Retry-After": "1", Connection: "close" },
+      });
+    reading.set(client, own + 1);
+    try {
+      return await readBody(request);
+    } finally {
+      const left = (reading.get(client) ?? 1) - 1;
+      if (left === 0) reading.delete(client);
+      else reading.set(client, left);
+    }
+  };
 }
 
 async function readBytes(request: Request): Promise<Uint8Array> {

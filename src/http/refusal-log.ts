@@ -1,8 +1,6 @@
+import { createOnceAMinute } from "./once-a-minute.ts";
 import type { Log } from "../log.ts";
 
-const intervalMs = 60_000;
-/** More different ones within a minute are not told apart: anybody can send any. */
-const valuesMax = 100;
 const valueLength = 200;
 
 /** What was refused because it is not on a list, and the setting that holds the list. */
@@ -19,18 +17,9 @@ export type LogRefusal = (refused: Refused) => void;
 
 /** @param now the clock, in ms. */
 export function createRefusalLog(log: Log, now: () => number): LogRefusal {
-  const toldOf = { origin: new Map<string, number>(), callback: new Map<string, number>() };
+  const isDue = { origin: createOnceAMinute(now), callback: createOnceAMinute(now) };
   return ({ what, value, path, requestId }) => {
-    const at = now();
-    const told = toldOf[what];
-    const key = value.slice(0, valueLength);
-    const last = told.get(key);
-    if (last !== undefined && at - last < intervalMs && at >= last) return;
-    if (last === undefined && told.size >= valuesMax) {
-      for (const [known, when] of told) if (at - when >= intervalMs || at < when) told.delete(known);
-      if (told.size >= valuesMax) return;
-    }
-    told.set(key, at);
+    if (isDue[what](value.slice(0, valueLength)) === null) return;
     log.warn(
       {
         event: `${what}_refused`,

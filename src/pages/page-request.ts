@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import { requestTimeoutMs } from "../http/auth.ts";
-import { readBody } from "../http/body.ts";
+import type { ReadBody } from "../http/body.ts";
 import { type CallbackRules, checkCallback, foreignOrigin, resolveCallback } from "../http/callback-url.ts";
 import type { LogRefusal } from "../http/refusal-log.ts";
 import type { RequestContext } from "../http/request.ts";
@@ -27,15 +27,17 @@ export interface PageRequestDeps {
   /** The clock, in ms. */
   readonly now: () => number;
   readonly logRefusal: LogRefusal;
+  readonly readBody: ReadBody;
 }
 
 export function createPageRequestReader({
   callbackRules: rules,
   now,
   logRefusal,
+  readBody,
 }: PageRequestDeps): ReadPageRequest {
   return async (context) => {
-    const fields = context.request.method === "POST" ? await readForm(context.request) : {};
+    const fields = context.request.method === "POST" ? await readForm(context, readBody) : {};
     const inQuery = context.url?.searchParams.get("callbackUrl") ?? null;
     const inForm = fields["callbackUrl"];
     if (inQuery !== null && inForm !== undefined)
@@ -69,11 +71,14 @@ function destinationOf(value: string | null, rules: CallbackRules): Destination 
   };
 }
 
-async function readForm(request: Request): Promise<Record<string, string>> {
+async function readForm(
+  { request, clientAddress }: RequestContext,
+  readBody: ReadBody,
+): Promise<Record<string, string>> {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   if (type !== "" && type !== "application/x-www-form-urlencoded")
     throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send application/x-www-form-urlencoded.");
-  const body = await readBody(request);
+  const body = await readBody(request, clientAddress);
   return Object.fromEntries(
     Object.entries(body).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
   );

@@ -5,6 +5,7 @@ import { isLoopbackOrigin } from "../config/origin.ts";
 import type { CallAuth } from "../http/auth.ts";
 import type { CallbackRules } from "../http/callback-url.ts";
 import { methodNotAllowed, notFound } from "../http/error-response.ts";
+import type { ReadBody } from "../http/body.ts";
 import type { RequestContext } from "../http/request.ts";
 import type { LogFailure } from "../http/failure-log.ts";
 import type { LogRefusal } from "../http/refusal-log.ts";
@@ -21,6 +22,7 @@ export interface PagesDeps {
   readonly rules: InputRules;
   readonly logFailure: LogFailure;
   readonly logRefusal: LogRefusal;
+  readonly readBody: ReadBody;
   readonly call: CallAuth;
   readonly readSession: ReadSession;
   readonly callbackRules: CallbackRules;

@@ -39,6 +39,7 @@ describe("createAuthCall", () => {
     let given: Unit | undefined;
     const call = createAuthCall({
       log,
+      now: () => 0,
       describeEmail: () => ({ emailHash: "0123456789abcdef" }),
       handle: (_request, unit) => {
         given = unit;

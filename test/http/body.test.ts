@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from "bun:test";
 import * as fc from "fast-check";
-import { readBody } from "../../src/http/body.ts";
+import { createBodyReader, readBody } from "../../src/http/body.ts";
 
 const json = "application/json";
 const form = "application/x-www-form-urlencoded";
@@ -148,5 +148,42 @@ describe("readBody", () => {
       else expect(result).toBeObject();
     });
     await fc.assert(property, { numRuns: 500 });
+  });
+});
+
+describe("createBodyReader", () => {
+  test("keeps one client from sending more than so many bodies at once, and nobody else", async () => {
+    const read = createBodyReader(3);
+    const ends: (() => void)[] = [];
+    const held = () =>
+      new Request("http://localhost/", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: new ReadableStream<Uint8Array>({
+          start(controller) {
+            ends.push(() => {
+              controller.enqueue(new TextEncoder().encode("{}"));
+              controller.close();
+            });
+          },
+        }),
+      });
+    const plain = () =>
+      new Request("http://localhost/", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: '{"a":1}',
+      });
+    // Of one /64.
+    const waiting = ["2001:db8::1", "2001:db8::2", "2001:db8::3"].map((address) => read(held(), address));
+    await expect(read(plain(), "2001:db8::4")).rejects.toMatchObject({
+      status: 503,
+      code: "TOO_BUSY",
+      headers: { "Retry-After": "1", Connection: "close" },
+    });
+    expect(await read(plain(), "2001:db8:1::1")).toEqual({ a: 1 });
+    for (const end of ends) end();
+    expect(await Promise.all(waiting)).toEqual([{}, {}, {}]);
+    expect(await read(plain(), "2001:db8::4")).toEqual({ a: 1 });
   });
 });
