@@ -1,10 +1,12 @@
 import { type BetterAuthOptions, betterAuth } from "better-auth/minimal";
 import { createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
 import { allCookies, verifySignedToken } from "../session/cookie.ts";
+import { clockToleranceMs } from "../session/verifier.ts";
 import { createAdapter } from "./adapter.ts";
 import type { Unit, Units } from "./unit-of-work.ts";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
+import { capSessions } from "../database/session-cap.ts";
 import type { Passwords } from "./password.ts";
 
 /** The header that carries the client's address to BetterAuth; it is stripped from what clients send. */
@@ -91,7 +93,7 @@ function authOptions(deps: AuthDeps) {
         },
       },
     },
-    hooks: { before: endSessionsFirst(deps), after: endPresentedSession },
+    hooks: { before: endSessionsFirst(deps), after: endSessionsAfter(deps) },
   } satisfies BetterAuthOptions;
 }
 
@@ -165,11 +167,37 @@ const endSessionsFirst = ({ secrets, cookieName }: AuthDeps) =>
     }
   });
 
-/** Ends the session that a sign-in came with, which BetterAuth leaves alive (ASVS 7.2.4). */
-const endPresentedSession = createAuthMiddleware(async (ctx) => {
-  if (ctx.path !== "/sign-in/email" && ctx.path !== "/sign-up/email") return;
-  const { authCookies, newSession, internalAdapter, secret } = ctx.context;
-  const presented = await ctx.getSignedCookie(authCookies.sessionToken.name, secret);
-  if (newSession !== null && presented && presented !== newSession.session.token)
-    await internalAdapter.deleteSession(presented);
-});
+/** Ends the session that a sign-in came with, which BetterAuth leaves alive (ASVS 7.2.4), and then the oldest beyond the cap. */
+const endSessionsAfter = (deps: AuthDeps) =>
+  createAuthMiddleware(async (ctx) => {
+    if (ctx.path !== "/sign-in/email" && ctx.path !== "/sign-up/email") return;
+    const { authCookies, newSession, internalAdapter, secret } = ctx.context;
+    if (newSession === null) return;
+    const presented = await ctx.getSignedCookie(authCookies.sessionToken.name, secret);
+    if (presented && presented !== newSession.session.token) await internalAdapter.deleteSession(presented);
+    await endOldest(deps, newSession.session);
+  });
+
+/** Ends, in the transaction that made a session, the oldest of its user's beyond as many as somebody may have. */
+async function endOldest(
+  { config, database, units }: AuthDeps,
+  { userId, token }: { readonly userId: string; readonly token: string },
+): Promise<void> {
+  const unit = units.current();
+  const transaction = await units.write();
+  if (unit === undefined || transaction === undefined) return;
+  const now = Date.now();
+  try {
+    unit.capped = await capSessions(transaction, database.provider, {
+      userId,
+      token,
+      max: config.sessionsMax,
+      madeFrom: now - config.sessionMaxAgeSeconds * 1_000,
+      madeTo: now + clockToleranceMs,
+      now,
+    });
+  } catch (error) {
+    unit.failure ??= error;
+    throw error;
+  }
+}

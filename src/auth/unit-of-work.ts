@@ -24,6 +24,8 @@ export interface Unit {
   premises: Premises;
   /** Sessions that it ended. */
   ended: number;
+  /** Live sessions of the user that it ended because there were too many. */
+  capped: number;
   /** How many live sessions there are beside those that it listed, those included. */
   total: number | undefined;
   /** Whether the session that asks was made for one day. */
@@ -59,6 +61,7 @@ function emptyUnit() {
     rehash: undefined,
     premises: {},
     ended: 0,
+    capped: 0,
     total: undefined,
     isForOneDay: false,
   };

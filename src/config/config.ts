@@ -53,6 +53,8 @@ export interface Config {
   readonly sessionExpiresInSeconds: number;
   readonly sessionUpdateAgeSeconds: number;
   readonly sessionMaxAgeSeconds: number;
+  /** Live ones of one user, 1 to 10,000. */
+  readonly sessionsMax: number;
   readonly bearer: "off" | "signed";
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   readonly logFormat: "json" | "pretty";

@@ -84,6 +84,7 @@ type Plain = Pick<
   | "sessionExpiresInSeconds"
   | "sessionUpdateAgeSeconds"
   | "sessionMaxAgeSeconds"
+  | "sessionsMax"
   | "bearer"
   | "logLevel"
   | "logFormat"
@@ -106,6 +107,7 @@ function readPlain(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): 
     passwordMinLength: integer("LATCHKEY_PASSWORD_MIN_LENGTH", 8, 8, 128),
     passwordCommon: choice("LATCHKEY_PASSWORD_COMMON", "refuse", ["refuse", "allow"]),
     ...readSessionLifetimes(reader),
+    sessionsMax: integer("LATCHKEY_SESSIONS_MAX", 50, 1, 10_000),
     bearer: choice("LATCHKEY_BEARER", "off", ["off", "signed"]),
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     logFormat: choice("LATCHKEY_LOG_FORMAT", isTerminal ? "pretty" : "json", ["json", "pretty"]),

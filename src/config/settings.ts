@@ -60,6 +60,9 @@ const settings = {
   },
   LATCHKEY_SESSION_UPDATE_AGE: { meaning: "up to `LATCHKEY_SESSION_EXPIRES_IN`" },
   LATCHKEY_SESSION_MAX_AGE: { meaning: "from 1 minute to 400 days" },
+  LATCHKEY_SESSIONS_MAX: {
+    meaning: "live sessions of one user, 1 to 10,000; a sign-in that makes one more ends the oldest",
+  },
   LATCHKEY_BEARER: { meaning: "`off` or `signed`" },
   LOG_LEVEL: { meaning: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`" },
   LATCHKEY_LOG_FORMAT: { meaning: "`json`, or `pretty`, the default on a terminal" },

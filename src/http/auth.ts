@@ -84,6 +84,7 @@ export function createAuthCall({ handle, log, describeEmail, now }: AuthCallDeps
           return storeUnavailable(new Error(`${call.name} took longer than ${requestTimeoutMs} ms`));
         },
       );
+      if (response.status < 400) logCap(log, unit, context);
       report(response.status, response.status < 400 ? undefined : await errorCodeOf(response));
       if (response.status >= 500)
         log.error({ requestId: context.requestId, cause: unit.seen.internalError }, "request failed");
@@ -160,6 +161,17 @@ export function logEvent(
     },
     event.replaceAll("_", " "),
   );
+}
+
+/** Says that a sign-in ended its user's oldest sessions: they may wonder why a device is signed out. */
+function logCap(
+  log: Log,
+  { capped, seen: { userId } }: Unit,
+  { requestId, clientAddress }: RequestContext,
+): void {
+  if (capped === 0) return;
+  const event = "session_cap";
+  log.info({ event, outcome: "success", requestId, clientAddress, userId, ended: capped }, "session cap");
 }
 
 /** A session's id as the log shows it: enough to follow one session, not enough to name it elsewhere. */

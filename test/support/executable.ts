@@ -1,4 +1,4 @@
-import { renameSync } from "node:fs";
+import { mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { collectOutput, parseObject, parseReadyLine, type ReadyLine } from "./process-output.ts";
 import { forgetProcess, once, temporaryDirectory, watchProcess } from "./reaper.ts";
@@ -59,7 +59,10 @@ export const buildExecutable: () => Promise<string> = once(async () => {
   if (given !== undefined && given !== "") return given;
   const executable = join(projectDirectory, "dist", "latchkey");
   // Renamed into place: test files that run at once build at once, and one may be starting what another writes.
-  const built = `${executable}-${process.pid}`;
+  // In a folder of its own: the executable's own name is in its bytes.
+  const folder = `${executable}-${process.pid}`;
+  const built = join(folder, "latchkey");
+  mkdirSync(folder, { recursive: true });
   const build = Bun.spawn([process.execPath, "run", "build", `--outfile=${built}`], {
     cwd: projectDirectory,
     stdin: "ignore",
@@ -73,6 +76,7 @@ export const buildExecutable: () => Promise<string> = once(async () => {
   ]);
   if (build.exitCode !== 0) throw new Error(`bun run build failed (${build.exitCode}):\n${stdout}${stderr}`);
   renameSync(built, executable);
+  rmdirSync(folder);
   return executable;
 });
 
