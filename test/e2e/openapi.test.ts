@@ -176,10 +176,42 @@ describe("the answers are as documented", () => {
     expect(answers).toEqual(it.posts.map(() => ({ status: 408, problems: [] })));
   });
 
-  test("and each documented one has come, but for outages", () => {
+  test("to whoever tries too often", async () => {
+    const limited = await openDocumentedServer("sqlite", {
+      LATCHKEY_LIMITS: "on",
+      LATCHKEY_LIMIT_SIGN_IN: "5/15m",
+      LATCHKEY_LIMIT_SIGN_UP: "5/1h",
+    });
+    const visitor = await limited.visitor();
+    const wrong = "not this one at all";
+    const tries: readonly (readonly [string, (at: number) => Body])[] = [
+      ["/api/auth/sign-up/email", (at) => ({ name: "A", email: `many-${at}@example.com`, password: wrong })],
+      [
+        "/api/auth/sign-in/email",
+        (at) => ({ email: `many-${at}@example.com`, password: "another wrong one" }),
+      ],
+      ["/api/auth/change-password", () => ({ currentPassword: wrong, newPassword: "a new good password" })],
+      ["/api/auth/delete-user", () => ({ password: wrong })],
+    ];
+    for (const [path, body] of tries)
+      for (let at = 0; at < 12; at += 1)
+        expect(
+          (await limited.post(path, body(at), path.includes("sign-") ? undefined : visitor)).problems,
+        ).toEqual([]);
+    const seen = [...limited.checker.seen].filter((name) => name.endsWith(" 429"));
+    expect(seen.toSorted()).toEqual(tries.map(([path]) => `POST ${path} 429`).toSorted());
+    const documented = it.checker.operations.flatMap(({ method, path, operation }) =>
+      "429" in operation.responses ? [`${method} ${path} 429`] : [],
+    );
+    expect(documented.toSorted()).toEqual(seen.toSorted());
+    await limited.close();
+  });
+
+  test("and each documented one has come, but for outages and limits", () => {
+    const isApart = (status: string) => status.startsWith("5") || status === "429";
     const unseen = it.checker.operations.flatMap(({ method, path, operation }) =>
       Object.keys(operation.responses)
-        .filter((status) => !status.startsWith("5") && !it.checker.seen.has(`${method} ${path} ${status}`))
+        .filter((status) => !isApart(status) && !it.checker.seen.has(`${method} ${path} ${status}`))
         .map((status) => `${method} ${path} ${status}`),
     );
     expect(unseen).toEqual([]);

@@ -23,7 +23,11 @@ describe("spawnLatchkey", () => {
     const executable = program(listening);
     const latchkey = await spawnLatchkey({ executable, env: { LOG_LEVEL: "debug" }, args: ["serve"] });
     const received = await (await fetch(latchkey.url)).json();
-    expect(received).toEqual({ env: { PORT: "0", LOG_LEVEL: "debug" }, cwd: latchkey.dir, args: ["serve"] });
+    expect(received).toEqual({
+      env: { PORT: "0", LATCHKEY_LIMITS: "off", LOG_LEVEL: "debug" },
+      cwd: latchkey.dir,
+      args: ["serve"],
+    });
     expect(readdirSync(latchkey.dir)).toEqual([]);
     await latchkey.kill();
   });

@@ -53,9 +53,17 @@ export function encode(path: string, body: Body): string {
 }
 
 /** Behind a trusted proxy, which every client is, and with bearer tokens: with all that can be documented. */
-export async function openDocumentedServer(dialect: Dialect): Promise<DocumentedServer> {
+export async function openDocumentedServer(
+  dialect: Dialect,
+  more: Readonly<Record<string, string>> = {},
+): Promise<DocumentedServer> {
   const database = await openTestDatabase(dialect);
-  const env = { ...database.env, LATCHKEY_TRUSTED_PROXIES: "127.0.0.1/32", LATCHKEY_BEARER: "signed" };
+  const env = {
+    ...database.env,
+    LATCHKEY_TRUSTED_PROXIES: "127.0.0.1/32",
+    LATCHKEY_BEARER: "signed",
+    ...more,
+  };
   const server: RunningLatchkey = await spawnLatchkey({ env });
   const document = await readOpenApi(await fetch(`${server.origin}/openapi.json`));
   const checker = createChecker(server.origin, document);
