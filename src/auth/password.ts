@@ -45,7 +45,7 @@ export function createPasswords(
 ): Passwords {
   const queue = new PQueue({ concurrency });
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => await queue.add(work);
-  const hash = (password: string) => inTurn(() => Bun.password.hash(password.normalize("NFKC"), argon2id));
+  const hash = (password: string) => inTurn(() => Bun.password.hash(computable(password), argon2id));
   const verifyForeign = (stored: string, password: string) =>
     inTurn(() => compareForeign({ hash: stored, password: password.normalize("NFKC") }));
   return {
@@ -53,7 +53,7 @@ export function createPasswords(
     async verify(stored, password) {
       if (scryptPattern.test(stored)) return await verifyForeign(stored, password);
       if (!isAffordable(stored)) return false;
-      return await inTurn(() => Bun.password.verify(password.normalize("NFKC"), stored));
+      return await inTurn(() => Bun.password.verify(computable(password), stored));
     },
     async balance(stored, password) {
       const isForeign = stored !== null && scryptPattern.test(stored);
@@ -62,6 +62,14 @@ export function createPasswords(
     },
     isOutdated: (stored) => !stored.startsWith(currentPrefix),
   };
+}
+
+/**
+ * Bun throws when it is to hash an empty text, and refuses one against a hash without computing anything: by either,
+ * accounts could be told from strangers. NUL, which no password has, takes its place.
+ */
+function computable(password: string): string {
+  return password === "" ? "\0" : password.normalize("NFKC");
 }
 
 function isAffordable(stored: string): boolean {

@@ -161,6 +161,18 @@ describe("createPasswords", () => {
     expect(turns).toBeGreaterThan(2);
   });
 
+  test("S10, S11: computes as much for an empty password, which nobody has", async () => {
+    const { hash, verify, balance } = open();
+    const stored = await hash("correct horse");
+    const hashing = spyOn(Bun.password, "hash");
+    const comparing = spyOn(Bun.password, "verify");
+    expect(await verify(stored, "")).toBe(false);
+    await balance(null, "");
+    expect(comparing.mock.calls).toEqual([["\0", stored]]);
+    expect(hashing.mock.calls).toEqual([["\0", expect.anything()]]);
+    for (const spy of [hashing, comparing]) spy.mockRestore();
+  });
+
   describe("a refusal costs the same, whatever was compared", () => {
     const argon =
       "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";

@@ -53,6 +53,18 @@ describe("C18: a callbackURL", () => {
   );
 });
 
+test("S10: an empty password is wrong, of an account and of nobody alike", async () => {
+  const { email } = await addMember(database);
+  const answers = await Promise.all(
+    [email, "nobody@example.com"].map(async (address) => {
+      const answer = await post("sign-in/email", { email: address, password: "" });
+      return [answer.status, await answer.text()];
+    }),
+  );
+  expect(answers[0]).toMatchObject([401, expect.stringContaining("INVALID_EMAIL_OR_PASSWORD")]);
+  expect(answers[1]).toEqual(answers[0]);
+});
+
 describe("C18: a program without a browser's headers", () => {
   test("signs in by Node's own fetch, which sends Sec-Fetch-Mode alone", async () => {
     const { email } = await addMember(database);

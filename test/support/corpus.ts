@@ -1,9 +1,16 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+
+const directory = join(import.meta.dir, "../corpora");
+
+/** Every case of every file. */
+export function corpora(): string[] {
+  return readdirSync(directory).flatMap(corpus);
+}
 
 /** A file of `test/corpora`: one case a line, with `\u…` for what an editor would hide. */
 export function corpus(name: string): string[] {
-  return readFileSync(join(import.meta.dir, "../corpora", name), "utf8")
+  return readFileSync(join(directory, name), "utf8")
     .replace(/\n$/, "")
     .split("\n")
     .map((line) =>
