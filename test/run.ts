@@ -1,4 +1,7 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { firstLine, judge, readRequirements, readTrials, renderTable, untried } from "./security-table.ts";
 
 /** Runs the tests: all of them, `fast` for the inner loop, or `long` for what takes minutes; further arguments go to `bun test`. */
 const project = join(import.meta.dir, "..");
@@ -44,9 +47,30 @@ const kinds: Readonly<
 };
 
 const { args = [], env = {} } = kinds[kind ?? "all"] ?? {};
-const tests = Bun.spawn([process.execPath, "test", ...args, ...rest], {
+const folder = mkdtempSync(join(tmpdir(), "latchkey-report-"));
+const report = join(folder, "junit.xml");
+// With further arguments it is not all of them, and the table would be wrong.
+const isWhole = kind === "all" && rest.length === 0;
+const reporting = isWhole ? ["--reporter=junit", `--reporter-outfile=${report}`] : [];
+const tests = Bun.spawn([process.execPath, "test", ...reporting, ...args, ...rest], {
   cwd: project,
   env: { ...process.env, ...env, LATCHKEY_TEST_EXECUTABLE: join(project, "dist", "latchkey") },
   stdio: ["ignore", "inherit", "inherit"],
 });
-process.exit(await tests.exited);
+const status = await tests.exited;
+const isComplete = !isWhole || writeSecurityTable();
+rmSync(folder, { recursive: true, force: true });
+process.exit(status !== 0 || isComplete ? status : 1);
+
+/** @returns whether every promise of the security checklist that must hold was tried. */
+function writeSecurityTable(): boolean {
+  const requirements = readRequirements(readFileSync(join(project, "docs", "security-checklist.md"), "utf8"));
+  const verdicts = judge(requirements, readTrials(readFileSync(report, "utf8")));
+  const missing = untried(verdicts);
+  const table = join(project, "test", "results", "security.md");
+  mkdirSync(join(table, ".."), { recursive: true });
+  writeFileSync(table, renderTable(verdicts));
+  console.log(`\n${firstLine(verdicts)}: test/results/security.md`);
+  for (const { number, text } of missing) console.error(`${number} was not tried: ${text}`);
+  return missing.length === 0;
+}

@@ -82,7 +82,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
   const users = async (email: string) =>
     (await outside.query('SELECT 1 AS one FROM "user" WHERE email = $1', [email])).length;
 
-  test("renews BetterAuth's scrypt hash after the sign-in is answered, and no current one", async () => {
+  test("S6: renews BetterAuth's scrypt hash after the sign-in is answered, and no current one", async () => {
     const email = await adopted();
     const { call, background, rehashErrors } = open();
     expect((await call("signIn", { email, password })).status).toBe(200);
@@ -93,7 +93,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     expect([background, rehashErrors, await hashOf(email)]).toEqual([[], [], renewed]);
   });
 
-  test("answers a sign-in without waiting for the new hash, or for its failure", async () => {
+  test("S6: answers a sign-in without waiting for the new hash, or for its failure", async () => {
     const email = await adopted();
     const gate = Promise.withResolvers<string>();
     const { call, background, rehashErrors } = open({ hash: () => gate.promise });
