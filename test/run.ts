@@ -14,7 +14,7 @@ const slow = [
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,three-names}.test.ts",
-  "test/e2e/{canary,exactness,failover,fastapi,faults,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,start,stories}.test.ts",
+  "test/e2e/{canary,disks,exactness,failover,fastapi,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,start,stories}.test.ts",
   "test/e2e/openapi{,-outage}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,states}.test.ts",
   "test/support/**",
@@ -29,12 +29,15 @@ const kinds: Readonly<
     env: { LATCHKEY_TEST_DIALECTS: "sqlite" },
   },
   long: {
-    args: ["exactness", "races", "poolers", "failover", "fuzz"].map((name) => `test/e2e/${name}.test.ts`),
+    args: ["exactness", "races", "poolers", "failover", "faults-between", "fuzz"].map(
+      (name) => `test/e2e/${name}.test.ts`,
+    ),
     env: {
       LATCHKEY_TEST_INTERLEAVINGS: "10000",
       LATCHKEY_TEST_RACE_ROUNDS: "200",
       LATCHKEY_TEST_POOLER_ROUNDS: "10",
       LATCHKEY_TEST_FAILOVERS: "20",
+      LATCHKEY_TEST_FAULT_ROUNDS: "5",
       LATCHKEY_TEST_FUZZ_REQUESTS: "33400",
     },
   },

@@ -181,13 +181,11 @@ export function openLedger({ urls, lanes = 3 }: LedgerOptions): Ledger {
     return { verify: seen.status, signUp: made === undefined ? 503 : 200 };
   };
   const passwordProblems = async (url: string, { email, passwords }: Account) => {
-    const signIn = (tried: string) => ask(url, "sign-in/email", { body: { email, password: tried } });
     const [current = password] = passwords;
     // One that nobody changed is good as long as the account is there, and hashes take their time.
     if (passwords.length > 1 || current === password) return [];
-    const [now, before] = [await signIn(current), await signIn(password)];
-    if (now.status === 200 && before.status === 401) return [];
-    return [`password of ${email}: new ${now.status}, old ${before.status}`];
+    const { status } = await ask(url, "sign-in/email", { body: { email, password: current } });
+    return status === 200 ? [] : [`password of ${email}: ${status}`];
   };
   return {
     lies,
