@@ -17,7 +17,7 @@ const slow = [
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,three-names}.test.ts",
-  "test/e2e/{canary,crash,descriptors,exactness,fastapi,faults,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,soak,start,stories}.test.ts",
+  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,soak,start,stories}.test.ts",
   "test/e2e/openapi{,-outage}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,script,states}.test.ts",
   "test/support/**",
@@ -32,13 +32,15 @@ const kinds: Readonly<
     env: { LATCHKEY_TEST_DIALECTS: "sqlite" },
   },
   long: {
-    args: ["exactness", "races", "poolers", "fuzz", "crash", "soak"].map(
+    args: ["exactness", "races", "poolers", "failover", "faults-between", "fuzz", "crash", "soak"].map(
       (name) => `test/e2e/${name}.test.ts`,
     ),
     env: {
       LATCHKEY_TEST_INTERLEAVINGS: "10000",
       LATCHKEY_TEST_RACE_ROUNDS: "200",
       LATCHKEY_TEST_POOLER_ROUNDS: "10",
+      LATCHKEY_TEST_FAILOVERS: "20",
+      LATCHKEY_TEST_FAULT_ROUNDS: "5",
       LATCHKEY_TEST_FUZZ_REQUESTS: "33400",
       LATCHKEY_TEST_CRASH_CYCLES: "200",
       LATCHKEY_TEST_SOAK_SECONDS: "600",
