@@ -3,8 +3,11 @@ import type { App } from "./app.ts";
 import { AppError, CommandError } from "./errors.ts";
 import { errorResponse, publicError } from "./http/error-response.ts";
 
-/** Longer than nginx (60 s) and Caddy (120 s) keep a connection, or they would send requests into closed ones. */
-const idleTimeoutSeconds = 240;
+/**
+ * How long a connection stays on which nothing more is asked, or nothing of an answer read. Longer than nginx (60 s) and
+ * Caddy (120 s) keep a connection, or they would send requests into closed ones. A first header has Bun's 10 s.
+ */
+const idleTimeoutDefaultSeconds = 240;
 /** Bun's own 413 has an empty body; bodies are counted in the application. */
 const parserBodyMaxBytes = 64 * 1024 * 1024;
 
@@ -19,15 +22,19 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-const options = {
-  idleTimeout: idleTimeoutSeconds,
+const sharedOptions = {
   maxRequestBodySize: parserBodyMaxBytes,
   development: false,
   error: () => errorResponse(publicError(undefined)),
 };
 
 /** Takes the port at once, so that a port in use is known before anything else is touched. @throws CommandError. */
-export function listen(hostname: string, port: number): Listener {
+export function listen(
+  hostname: string,
+  port: number,
+  idleTimeoutSeconds = idleTimeoutDefaultSeconds,
+): Listener {
+  const options = { ...sharedOptions, idleTimeout: idleTimeoutSeconds };
   let server: Server<undefined>;
   try {
     server = Bun.serve({

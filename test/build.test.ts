@@ -16,16 +16,24 @@ const sources = [
   "node_modules",
 ];
 
-test("S90: two clones in different folders build the same bytes, and those start", async () => {
+const canaries = {
+  BETTER_AUTH_SECRET: "canary-secret-0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+  DATABASE_URL: "postgres://canary:canary-password@db.example.com/auth",
+};
+
+test("S89, S90: two clones in different folders build the same bytes, no secret among them, and those start", async () => {
   const here = await buildClone("a", { HOME: "/nowhere", TZ: "UTC", LC_ALL: "C" });
   const there = await buildClone("a folder with blanks/and a longer name", {
     HOME: "/root",
     TZ: "Asia/Tokyo",
     LC_ALL: "de_DE.UTF-8",
+    ...canaries,
   });
   expect(await sha256(there.executable)).toBe(await sha256(here.executable));
-  for (const { executable, folder } of [here, there])
-    expect(Buffer.from(await Bun.file(executable).arrayBuffer()).indexOf(folder)).toBe(-1);
+  for (const { executable, folder } of [here, there]) {
+    const bytes = Buffer.from(await Bun.file(executable).arrayBuffer());
+    for (const foreign of [folder, ...Object.values(canaries)]) expect(bytes.indexOf(foreign)).toBe(-1);
+  }
 
   expect(await runLatchkey(["version"], { executable: there.executable })).toMatchObject({ exitCode: 0 });
   const server = await spawnLatchkey({ env: {}, executable: there.executable });
@@ -40,6 +48,12 @@ async function buildClone(name: string, env: Readonly<Record<string, string>>) {
   // Links of files, not of folders: a bundler would see through those. Another file system gets copies.
   const copied = (how: string) => run(["cp", how, ...sources, folder], project);
   await copied("-RPHl").catch(() => copied("-RPH"));
+  await Bun.write(
+    join(folder, ".env"),
+    Object.entries(canaries)
+      .flatMap((pair) => [pair.join("="), ""])
+      .join("\n"),
+  );
   await run([process.execPath, "run", "build"], folder, { ...env, PATH: process.env["PATH"] ?? "" });
   return { folder, executable: join(folder, "dist", "latchkey") };
 }

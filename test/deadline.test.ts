@@ -41,7 +41,7 @@ describe("withDeadline", () => {
     expect(asked).toBe(0);
   });
 
-  test("does not turn work that fails afterwards into an unhandled rejection", async () => {
+  test("S88: does not turn work that fails afterwards into an unhandled rejection", async () => {
     const work = Promise.withResolvers<never>();
     const waiting = outcome(withDeadline(work.promise, 100, expired));
     jest.advanceTimersByTime(100);

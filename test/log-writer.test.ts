@@ -31,7 +31,7 @@ describe("createLogWriter", () => {
     expect(written).toEqual(["a\n", "b\nc\n", "d\n"]);
   });
 
-  test("keeps 1 MiB for a reader who has stopped, drops the rest and says how many, in its place", () => {
+  test("S66: keeps 1 MiB for a reader who has stopped, drops the rest and says how many, in its place", () => {
     const { writer, written, read } = open();
     for (let at = 0; at < 3_000; at += 1) writer.write(kibibyte);
     writer.write("late\n");

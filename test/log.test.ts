@@ -93,7 +93,7 @@ describe("openLog", () => {
     return stderr.toString();
   }
 
-  test("writes one JSON object a line to stderr, in UTC, without process id and host", () => {
+  test("S64, S65: writes one JSON object a line to stderr, in UTC, without process id and host", () => {
     const text = written(
       "json",
       "info",
@@ -111,7 +111,7 @@ describe("openLog", () => {
   });
 
   test.each(["json", "pretty"] as const)(
-    "%s: keeps credentials out that were given to it by mistake",
+    "S63: %s: keeps credentials out that were given to it by mistake",
     (format) => {
       const fields = ["password", "token", "cookie", "authorization", "secret"];
       const given = fields.map((field) => `${field}: "canary-value"`).join();
@@ -135,7 +135,7 @@ describe("openLog", () => {
     expect(text).not.toMatch(/canary-value|\bat .*:\d+:\d+/);
   });
 
-  test("goes on when nobody reads it", () => {
+  test("S66: goes on when nobody reads it", () => {
     const script = `
       import { openLog } from ${JSON.stringify(join(import.meta.dir, "../src/log.ts"))};
       const log = openLog({ level: "info", format: "json" });

@@ -1,4 +1,7 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { firstLine, judge, readRequirements, readTrials, renderTable, untried } from "./security-table.ts";
 
 /** Runs the tests: all of them, `fast` for the inner loop, or `long` for what takes minutes; further arguments go to `bun test`. */
 const project = join(import.meta.dir, "..");
@@ -14,7 +17,7 @@ const slow = [
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,three-names}.test.ts",
-  "test/e2e/{canary,crash,descriptors,exactness,fastapi,faults,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,soak,start,stories}.test.ts",
+  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,soak,start,stories}.test.ts",
   "test/e2e/openapi{,-outage}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,script,states}.test.ts",
   "test/support/**",
@@ -29,13 +32,15 @@ const kinds: Readonly<
     env: { LATCHKEY_TEST_DIALECTS: "sqlite" },
   },
   long: {
-    args: ["exactness", "races", "poolers", "fuzz", "crash", "soak"].map(
+    args: ["exactness", "races", "poolers", "failover", "faults-between", "fuzz", "crash", "soak"].map(
       (name) => `test/e2e/${name}.test.ts`,
     ),
     env: {
       LATCHKEY_TEST_INTERLEAVINGS: "10000",
       LATCHKEY_TEST_RACE_ROUNDS: "200",
       LATCHKEY_TEST_POOLER_ROUNDS: "10",
+      LATCHKEY_TEST_FAILOVERS: "20",
+      LATCHKEY_TEST_FAULT_ROUNDS: "5",
       LATCHKEY_TEST_FUZZ_REQUESTS: "33400",
       LATCHKEY_TEST_CRASH_CYCLES: "200",
       LATCHKEY_TEST_SOAK_SECONDS: "600",
@@ -44,9 +49,30 @@ const kinds: Readonly<
 };
 
 const { args = [], env = {} } = kinds[kind ?? "all"] ?? {};
-const tests = Bun.spawn([process.execPath, "test", ...args, ...rest], {
+const folder = mkdtempSync(join(tmpdir(), "latchkey-report-"));
+const report = join(folder, "junit.xml");
+// With further arguments it is not all of them, and the table would be wrong.
+const isWhole = kind === "all" && rest.length === 0;
+const reporting = isWhole ? ["--reporter=junit", `--reporter-outfile=${report}`] : [];
+const tests = Bun.spawn([process.execPath, "test", ...reporting, ...args, ...rest], {
   cwd: project,
   env: { ...process.env, ...env, LATCHKEY_TEST_EXECUTABLE: join(project, "dist", "latchkey") },
   stdio: ["ignore", "inherit", "inherit"],
 });
-process.exit(await tests.exited);
+const status = await tests.exited;
+const isComplete = !isWhole || writeSecurityTable();
+rmSync(folder, { recursive: true, force: true });
+process.exit(status !== 0 || isComplete ? status : 1);
+
+/** @returns whether every promise of the security checklist that must hold was tried. */
+function writeSecurityTable(): boolean {
+  const requirements = readRequirements(readFileSync(join(project, "docs", "security-checklist.md"), "utf8"));
+  const verdicts = judge(requirements, readTrials(readFileSync(report, "utf8")));
+  const missing = untried(verdicts);
+  const table = join(project, "test", "results", "security.md");
+  mkdirSync(join(table, ".."), { recursive: true });
+  writeFileSync(table, renderTable(verdicts));
+  console.log(`\n${firstLine(verdicts)}: test/results/security.md`);
+  for (const { number, text } of missing) console.error(`${number} was not tried: ${text}`);
+  return missing.length === 0;
+}

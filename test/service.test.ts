@@ -86,13 +86,13 @@ describe.each(dialects)("a service on %s", (dialect) => {
     expect(await count(database)).toBe(4);
   });
 
-  test("stores no more than 512 characters of a user agent", async () => {
+  test("S54: stores no more than 512 characters of a user agent", async () => {
     const { database, signUp } = await open(dialect);
     await signUp("a@example.com", { "user-agent": "x".repeat(513) });
     expect(await database.query("SELECT user_agent FROM session")).toEqual([{ user_agent: "x".repeat(512) }]);
   });
 
-  test("hashes as many passwords at once as it is told, and lets as many wait", async () => {
+  test("S67: hashes as many passwords at once as it is told, and lets as many wait", async () => {
     const { signUp } = await open(dialect, {
       cpuCount: 4,
       env: { LATCHKEY_HASH_CONCURRENCY: "3", LATCHKEY_HASH_QUEUE: "2" },

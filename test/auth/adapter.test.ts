@@ -231,7 +231,7 @@ describe.each(dialects)("createAdapter on %s", (dialect) => {
   };
   const where = (person: Person) => [{ field: "token", value: `t-${person.id}` }];
 
-  test("shows sessions to end at their absolute lifetime, and refreshes none beyond it", async () => {
+  test("S22: shows sessions to end at their absolute lifetime, and refreshes none beyond it", async () => {
     const person = newPerson();
     await create(person);
     await createSession(person, { created: -29 * day, expires: 6 * day });

@@ -1,3 +1,4 @@
+import { LimitReached } from "../../src/auth/limits.ts";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { hashPassword as hashByScrypt } from "better-auth/crypto";
 import { createAuth } from "../../src/auth/better-auth.ts";
@@ -81,7 +82,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
   const users = async (email: string) =>
     (await outside.query('SELECT 1 AS one FROM "user" WHERE email = $1', [email])).length;
 
-  test("renews BetterAuth's scrypt hash after the sign-in is answered, and no current one", async () => {
+  test("S6: renews BetterAuth's scrypt hash after the sign-in is answered, and no current one", async () => {
     const email = await adopted();
     const { call, background, rehashErrors } = open();
     expect((await call("signIn", { email, password })).status).toBe(200);
@@ -92,7 +93,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     expect([background, rehashErrors, await hashOf(email)]).toEqual([[], [], renewed]);
   });
 
-  test("answers a sign-in without waiting for the new hash, or for its failure", async () => {
+  test("S6: answers a sign-in without waiting for the new hash, or for its failure", async () => {
     const email = await adopted();
     const gate = Promise.withResolvers<string>();
     const { call, background, rehashErrors } = open({ hash: () => gate.promise });
@@ -112,6 +113,31 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     gate.resolve("renewed");
     await Promise.all(background);
     expect(await hashOf(email)).toBe("changed");
+  });
+
+  test("S14: does not even have those stand in line of whom a limit is known to be reached", async () => {
+    const { deps } = open();
+    let admitted = 0;
+    const handle = createHandle({
+      ...deps,
+      limits: {
+        refuseKnown() {
+          throw new LimitReached("account", 2_500);
+        },
+        async admit() {
+          admitted += 1;
+          return { settle: async () => [] };
+        },
+      },
+    });
+    const unit = newUnit();
+    const body = { email: "ann@example.com", password };
+    const request = { name: "signIn", search: "", headers: new Headers(), body, reading: undefined } as const;
+    await expect(handle({ ...request, clientAddress: "203.0.113.9" }, unit)).rejects.toMatchObject({
+      status: 429,
+      headers: { "Retry-After": "3" },
+    });
+    expect([admitted, unit.enteredAt, unit.seen.reason]).toEqual([0, 0, "limit_account"]);
   });
 
   test("keeps what was written when the answer is a success, and nothing of it when it is a refusal", async () => {

@@ -52,7 +52,7 @@ describe("createHashLine", () => {
     expect(started).toHaveLength(4);
   });
 
-  test("refuses at once who would wait too long, with the time it would take", async () => {
+  test("S67: refuses at once who would wait too long, with the time it would take", async () => {
     const { enter, started } = open();
     // 80 ms each, until it is measured: 37 wait for 3 s.
     const answers = Array.from({ length: 60 }, (_, at) => enter("flood", `f${at}`));

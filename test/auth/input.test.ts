@@ -27,20 +27,20 @@ describe("checkInput", () => {
   const emoji = (count: number) => "😀".repeat(count);
   test.each([
     ["a person", signUp, {}, "accepted"],
-    ["a password of 8", signUp, { password: "12 45 78" }, "accepted"],
-    ["a password of 7", signUp, { password: "1234567" }, "PASSWORD_TOO_SHORT"],
-    ["a password of 8 emoji", signUp, { password: emoji(8) }, "accepted"],
-    ["a password of 7 emoji, which are 14 units", signUp, { password: emoji(7) }, "PASSWORD_TOO_SHORT"],
-    ["a password of 128 emoji", signUp, { password: emoji(128) }, "accepted"],
-    ["a password of 129", signUp, { password: "x".repeat(129) }, "PASSWORD_TOO_LONG"],
+    ["S1: a password of 8", signUp, { password: "12 45 78" }, "accepted"],
+    ["S1: a password of 7", signUp, { password: "1234567" }, "PASSWORD_TOO_SHORT"],
+    ["S1: a password of 8 emoji", signUp, { password: emoji(8) }, "accepted"],
+    ["S1: a password of 7 emoji, which are 14 units", signUp, { password: emoji(7) }, "PASSWORD_TOO_SHORT"],
+    ["S1: a password of 128 emoji", signUp, { password: emoji(128) }, "accepted"],
+    ["S1: a password of 129", signUp, { password: "x".repeat(129) }, "PASSWORD_TOO_LONG"],
     ["an empty password", signUp, { password: "" }, "PASSWORD_TOO_SHORT"],
-    ["a password with a NUL", signUp, { password: "12345678\0" }, "VALIDATION_ERROR"],
-    ["a password with a lone surrogate", signUp, { password: "12345678\ud800" }, "VALIDATION_ERROR"],
-    ["a name of 100 emoji", signUp, { name: emoji(100) }, "accepted"],
-    ["a name of 101", signUp, { name: "x".repeat(101) }, "VALIDATION_ERROR"],
-    ["a name with a NUL", signUp, { name: "a\0" }, "VALIDATION_ERROR"],
+    ["S5, S48: a password with a NUL", signUp, { password: "12345678\0" }, "VALIDATION_ERROR"],
+    ["S5: a password with a lone surrogate", signUp, { password: "12345678\ud800" }, "VALIDATION_ERROR"],
+    ["S54: a name of 100 emoji", signUp, { name: emoji(100) }, "accepted"],
+    ["S54: a name of 101", signUp, { name: "x".repeat(101) }, "VALIDATION_ERROR"],
+    ["S48: a name with a NUL", signUp, { name: "a\0" }, "VALIDATION_ERROR"],
     ["a name with half an emoji", signUp, { name: "a\udc00" }, "VALIDATION_ERROR"],
-    ["a name for an existing account", "updateUser", { name: "x".repeat(101) }, "VALIDATION_ERROR"],
+    ["S54: a name for an existing account", "updateUser", { name: "x".repeat(101) }, "VALIDATION_ERROR"],
     ["a picture", "updateUser", { image: "https://example.com/a.png" }, "accepted"],
     ["no picture", "updateUser", { image: null }, "accepted"],
     ["an empty picture", "updateUser", { image: "" }, "accepted"],
@@ -76,8 +76,8 @@ describe("checkInput", () => {
     ["a deletion with a password", "deleteUser", { password: "x" }, "accepted"],
     ["a deletion with an empty password", "deleteUser", { password: "" }, "VALIDATION_ERROR"],
     ["a deletion with another kind of password", "deleteUser", { password: true }, "VALIDATION_ERROR"],
-    ["a field nobody knows, with a NUL", "signOut", { x: "\0" }, "VALIDATION_ERROR"],
-  ] as const)("of %s", (_what, route, fields, code) => {
+    ["S48: a field nobody knows, with a NUL", "signOut", { x: "\0" }, "VALIDATION_ERROR"],
+  ] as const)("%s", (_what, route, fields, code) => {
     expect(codeOf(route, { ...person, ...fields })).toBe(code);
   });
 
@@ -85,7 +85,7 @@ describe("checkInput", () => {
     expect(codeOf("deleteUser", {})).toBe("VALIDATION_ERROR");
   });
 
-  test("goes by the configured minimum", () => {
+  test("S1: goes by the configured minimum", () => {
     const check = (password: string) => () =>
       checkInput(signUp, { ...person, password }, { ...rules, passwordMinLength: 15 });
     expect(check("x".repeat(14))).toThrow("Password too short");
@@ -148,7 +148,7 @@ describe("checkInput", () => {
   });
 });
 
-describe("canonicalEmail", () => {
+describe("S47: canonicalEmail", () => {
   test.each([
     ["Ann@Example.COM", "ann@example.com"],
     [" ann@example.com\n", "ann@example.com"],
@@ -216,7 +216,7 @@ describe("canonicalEmail", () => {
   });
 });
 
-describe("a password of any characters", () => {
+describe("S2: a password of any characters", () => {
   let database: TestDatabase;
   let server: RunningLatchkey;
   beforeAll(async () => {

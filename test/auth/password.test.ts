@@ -12,7 +12,7 @@ const scrypt =
   "589dd96329b6738dbd418688ca00a1c5:e08b34aa8c069e9b8718e0c543835281e3e914a108c354e4fcb8d50c94c5a0417581e3b7d57f5a40d55d9bafb3b9b6dba7a827ef01d14a2a592c886e6d54cf31";
 
 describe("createPasswords", () => {
-  test("hashes with argon2id, 19 MiB, two passes, one lane, and a salt of its own", async () => {
+  test("S6: hashes with argon2id, 19 MiB, two passes, one lane, and a salt of its own", async () => {
     const { hash, isOutdated } = open();
     const hashes = await Promise.all([hash("correct horse"), hash("correct horse")]);
     for (const made of hashes) {
@@ -22,7 +22,7 @@ describe("createPasswords", () => {
     expect(hashes[0]).not.toBe(hashes[1]);
   });
 
-  test("verifies the password and no other: every character counts, the last one too", async () => {
+  test("S4: verifies the password and no other: every character counts, the last one too", async () => {
     const { hash, verify } = open();
     const password = `${"x".repeat(127)}y`;
     const stored = await hash(password);
@@ -31,7 +31,7 @@ describe("createPasswords", () => {
     expect(await Promise.all(others.map((other) => verify(stored, other)))).toEqual(others.map(() => false));
   });
 
-  test("takes the forms of Unicode for the same password", async () => {
+  test("S4: takes the forms of Unicode for the same password", async () => {
     const { hash, verify } = open();
     const forms = ["caf\u00e9 \ufb01ne Å", "cafe\u0301 fine A\u030a", "caf\u00e9 fine \u212b"];
     const stored = await hash(forms[0] ?? "");
@@ -41,7 +41,7 @@ describe("createPasswords", () => {
     expect(await verify(scrypt, "correct horse battery staple \ufb01")).toBe(true);
   });
 
-  test("verifies BetterAuth's scrypt hashes, and says that they are outdated", async () => {
+  test("S6: verifies BetterAuth's scrypt hashes, and says that they are outdated", async () => {
     const { verify, isOutdated } = open();
     const fresh = await hashPassword("another one");
     expect([
@@ -57,7 +57,7 @@ describe("createPasswords", () => {
     ["argon2id with one pass", "$argon2id$v=19$m=19456,t=1,p=1$"],
     ["argon2i", "$argon2i$v=19$m=19456,t=2,p=1$"],
     ["bcrypt", "$2b$10$"],
-  ])("says that %s is outdated", (_what, prefix) => {
+  ])("S6: says that %s is outdated", (_what, prefix) => {
     expect(open().isOutdated(`${prefix}c2FsdHNhbHRzYWx0c2E$aGFzaA`)).toBe(true);
   });
 
@@ -92,7 +92,7 @@ describe("createPasswords", () => {
     ["bcrypt of cost 31", "$2b$31$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"],
     ["half a scrypt hash", scrypt.slice(0, 100)],
     ["scrypt in capitals", scrypt.toUpperCase()],
-  ])("refuses a stored hash that is %s, without computing it", async (_what, stored) => {
+  ])("S7: refuses a stored hash that is %s, without computing it", async (_what, stored) => {
     const computed = spyOn(Bun.password, "verify");
     expect(await open().verify(stored, "correct horse")).toBe(false);
     expect(computed).not.toHaveBeenCalled();
@@ -173,7 +173,7 @@ describe("createPasswords", () => {
     for (const spy of [hashing, comparing]) spy.mockRestore();
   });
 
-  describe("a refusal costs the same, whatever was compared", () => {
+  describe("S11: a refusal costs the same, whatever was compared", () => {
     const argon =
       "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
     /** What is computed while a password is refused; `null` stands for nobody. */

@@ -26,15 +26,18 @@ describe.each(dialects)("latchkey doctor on %s", (dialect) => {
     { aheadMs: 5_000, status: "warning", detail: "5.0 s behind" },
     { aheadMs: -5_000, status: "warning", detail: "5.0 s ahead" },
     { aheadMs: 60_000, status: "failure", detail: "60.0 s behind" },
-  ])("judges a clock that is $aheadMs ms ahead of the database's", async ({ aheadMs, status, detail }) => {
-    const { exitCode, only } = await diagnoseBy({ env: database.env, now: () => Date.now() + aheadMs });
-    const check = only("clock");
-    expect({ exitCode, ...check }).toMatchObject({ exitCode: status === "failure" ? 1 : 0, status });
-    // Rounded to a tenth; measured to half a round trip.
-    expect(
-      check.detail.replace(/\d+\.\d s/, (seconds) => `${Number.parseFloat(seconds).toFixed(0)}.0 s`),
-    ).toContain(detail);
-  });
+  ])(
+    "S87: judges a clock that is $aheadMs ms ahead of the database's",
+    async ({ aheadMs, status, detail }) => {
+      const { exitCode, only } = await diagnoseBy({ env: database.env, now: () => Date.now() + aheadMs });
+      const check = only("clock");
+      expect({ exitCode, ...check }).toMatchObject({ exitCode: status === "failure" ? 1 : 0, status });
+      // Rounded to a tenth; measured to half a round trip.
+      expect(
+        check.detail.replace(/\d+\.\d s/, (seconds) => `${Number.parseFloat(seconds).toFixed(0)}.0 s`),
+      ).toContain(detail);
+    },
+  );
 
   test("tells pending migrations, and a newer executable's", async () => {
     const other = await openTestDatabase(dialect);
@@ -85,7 +88,7 @@ describe.each(["postgres", "neon"] satisfies Dialect[])(
   },
 );
 
-describe("clockCheck", () => {
+describe("S87: clockCheck", () => {
   test.each([
     [0, 0, "ok"],
     [999, 0, "ok"],

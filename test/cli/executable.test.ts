@@ -99,7 +99,7 @@ describe.each(dialects)("commands beside a running server on %s", (dialect) => {
   });
 });
 
-describe("a second server on the same port", () => {
+describe("S86: a second server on the same port", () => {
   test("ends with the reason, and the first goes on", async () => {
     const first = await spawnLatchkey({ env: {} });
     const PORT = new URL(first.url).port;

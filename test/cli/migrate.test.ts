@@ -61,7 +61,7 @@ describe.each(dialects)("latchkey migrate on %s", (dialect) => {
     );
   });
 
-  test("tells a newer executable's migrations, and stops at those it cannot work with", async () => {
+  test("S83: tells a newer executable's migrations, and stops at those it cannot work with", async () => {
     const { env, query } = await emptyDatabase(dialect);
     await runCommand(["migrate"], { env });
     const insert =

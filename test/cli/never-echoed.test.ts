@@ -30,7 +30,7 @@ async function printedBy(env: Readonly<Record<string, string>>, cwd: string): Pr
   return outputs.join("\n");
 }
 
-describe("the commands", () => {
+describe("S61: the commands", () => {
   test.each<readonly [string, Readonly<Record<string, string>>]>([
     ["a strong secret", { BETTER_AUTH_SECRET: strong }],
     ["a weak secret", { BETTER_AUTH_SECRET: canary }],

@@ -35,7 +35,7 @@ const TAKEN = {
   LCX: "not a locale",
 };
 
-describe("takeEnvironment", () => {
+describe("S59: takeEnvironment", () => {
   test("copies everything and leaves only what is shared", () => {
     const env: Record<string, string | undefined> = { ...SHARED, ...TAKEN, ABSENT: undefined };
     expect(takeEnvironment(env)).toEqual({ ...SHARED, ...TAKEN });

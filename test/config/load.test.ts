@@ -169,7 +169,7 @@ describe("loadConfig", () => {
     expect(load(env).config).toEqual(load({}).config);
   });
 
-  test("does not depend on NODE_ENV, TEST, CI or AUTH_SECRET", () => {
+  test("S59: does not depend on NODE_ENV, TEST, CI or AUTH_SECRET", () => {
     const env = {
       NODE_ENV: "test",
       TEST: "1",

@@ -16,7 +16,7 @@ function printed(env: Record<string, string>, files: Record<string, string>): st
   }
 }
 
-describe("secrets", () => {
+describe("S61: secrets", () => {
   const canary = "CaNaRy7";
   const part = fc.oneof(
     fc.string({ unit: fc.constantFrom(..."abcXYZ0189+/-_="), maxLength: 40 }),

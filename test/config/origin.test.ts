@@ -34,7 +34,7 @@ const WELL_FORMED = [
   "http://0.0.0.0:3000",
 ];
 
-describe("hostile origins", () => {
+describe("S31: hostile origins", () => {
   const env = { ...HTTPS, BETTER_AUTH_TRUSTED_ORIGINS: LISTED.join(",") };
   const { trustedOrigins } = load(env).config;
 
@@ -99,7 +99,7 @@ describe("parseOrigin", () => {
     ["//docs.example.com", "https://docs.example.com"],
     ["localhost:3000", "http://localhost:3000"],
     ["127.0.0.1:8000", "http://127.0.0.1:8000"],
-  ])("refuses %s and says to write %s", (text, remedy) => {
+  ])("S57: refuses %s and says to write %s", (text, remedy) => {
     expect(parseOrigin(text)).toEqual({ ok: false, reason: expect.any(String), remedy: `write ${remedy}` });
   });
 
@@ -126,7 +126,7 @@ describe("parseOrigin", () => {
     ["http://localhost:99999", "not a valid URL"],
     ["http://localhost:0", "port 0"],
     ["https://user@docs.example.com", "user name or password"],
-  ])("refuses %s: %s", (text, reason) => {
+  ])("S57: refuses %s: %s", (text, reason) => {
     expect(parseOrigin(text)).toEqual({
       ok: false,
       reason: expect.stringContaining(reason),

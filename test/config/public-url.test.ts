@@ -24,7 +24,7 @@ describe("BETTER_AUTH_URL", () => {
     ["https://AUTH.example.com", "https://auth.example.com"],
     ["https://user@auth.example.com", "https://docs.example.com"],
     ["ws://auth.example.com", "https://docs.example.com"],
-  ])("refuses %s and suggests %s", (url, suggestion) => {
+  ])("S56: refuses %s and suggests %s", (url, suggestion) => {
     expect(problemsOf({ BETTER_AUTH_URL: url })).toEqual([
       {
         variable: "BETTER_AUTH_URL",

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { weaknessOf } from "../../src/config/secret-strength.ts";
 import { OTHER_SECRET, STRONG_SECRET } from "./load.ts";
 
-describe("weaknessOf", () => {
+describe("S55: weaknessOf", () => {
   test.each([
     "",
     "short",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { load, problemsOf } from "./load.ts";
 
-describe("unknown names", () => {
+describe("S60: unknown names", () => {
   test.each([
     ["LATCHKEY_SINGUP", "LATCHKEY_SIGN_UP"],
     ["LATCHKEY_SESSION_EXPIRE", "LATCHKEY_SESSION_EXPIRES_IN"],

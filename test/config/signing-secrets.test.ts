@@ -27,7 +27,7 @@ describe("BETTER_AUTH_SECRET", () => {
     });
   });
 
-  test("is refused when weak, even for SQLite", () => {
+  test("S55: is refused when weak, even for SQLite", () => {
     expect(problemsOf({ BETTER_AUTH_SECRET: WEAK })).toEqual([
       {
         variable: "BETTER_AUTH_SECRET",
@@ -95,7 +95,7 @@ describe("BETTER_AUTH_SECRETS", () => {
   });
 });
 
-describe("NAME_FILE", () => {
+describe("S61: NAME_FILE", () => {
   const path = "/run/secrets/one";
   const read = (content: string) => ({ readFile: filesIn({ [path]: content }) });
 

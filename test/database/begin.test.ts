@@ -6,7 +6,7 @@ import { databaseConfigOf, openMigrated } from "../support/open-database.ts";
 setDefaultTimeout(60_000);
 
 describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
-  test("leaves no connection behind when it fails", async () => {
+  test("S70: leaves no connection behind when it fails", async () => {
     const outside = await openTestDatabase(dialect);
     const database = await openMigrated(outside);
     // More than a pool has, and more than a server takes for a timeout.
@@ -39,7 +39,7 @@ describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
     await outside.close();
   });
 
-  test("has its statements ended on the server too, not only given up here", async () => {
+  test("S70: has its statements ended on the server too, not only given up here", async () => {
     const outside = await openTestDatabase(dialect);
     const database = await openMigrated(outside);
     const settings = async (statementTimeoutMs?: number) => {
@@ -73,7 +73,7 @@ describe.each(["postgres", "neon"] as const)("begin on %s", (dialect) => {
     await outside.close();
   });
 
-  test("bounds a request's statements to 4 s, and a migration's by what it is given", async () => {
+  test("S70: bounds a request's statements to 4 s, and a migration's by what it is given", async () => {
     const outside = await openTestDatabase(dialect);
     const database = openDatabase(databaseConfigOf(outside));
     const sleep = async (statementTimeoutMs?: number) => {

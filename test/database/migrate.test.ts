@@ -78,7 +78,7 @@ describe.each(dialects)("migrations on %s", (dialect) => {
     expect(await structure(database)).toEqual(whole as object);
   });
 
-  test("leave nothing of a migration that fails", async () => {
+  test("S81: leave nothing of a migration that fails", async () => {
     const database = await migrated();
     await database.query("DROP INDEX session_expires_at_idx");
     await database.query("DELETE FROM latchkey_migration WHERE tag = '0001_indexes'");
@@ -88,14 +88,14 @@ describe.each(dialects)("migrations on %s", (dialect) => {
     expect(await database.content()).toEqual(before as object);
   });
 
-  test("of a newer latchkey are passed over where it lets this one work", async () => {
+  test("S83: of a newer latchkey are passed over where it lets this one work", async () => {
     const database = await migrated();
     await database.query(newer(everyTag.length));
     expect(await database.migrate()).toEqual([]);
     expect(await status(database)).toEqual({ applied: everyTag, pending: [], unknown: ["9999_newer"] });
   });
 
-  test("of a newer latchkey that does not let this one work are refused", async () => {
+  test("S83: of a newer latchkey that does not let this one work are refused", async () => {
     const database = await migrated();
     await database.query(newer(everyTag.length + 1));
     const before = await database.content();
@@ -119,7 +119,7 @@ describe.each(dialects)("migrations on %s", (dialect) => {
   });
 });
 
-describe.each(["sqlite", "postgres"] as const)("three starts at once on %s", (dialect) => {
+describe.each(["sqlite", "postgres"] as const)("S82: three starts at once on %s", (dialect) => {
   test.each([
     ["a fresh database", openEmpty, everyTag],
     ["another service's database", openLegacy, tagsAfterAdoption],
@@ -145,7 +145,7 @@ describe("a SQLite file", () => {
     ["a fresh file", false],
     ["another service's file", true],
   ])(
-    "is made ready by three processes at once, 20 times over, from %s",
+    "S82: is made ready by three processes at once, 20 times over, from %s",
     async (_, legacy) => {
       const module = JSON.stringify(Bun.resolveSync("../../src/database/migrate-sqlite.ts", import.meta.dir));
       // Each says that it is there and waits for the word, so that they start together.

@@ -64,7 +64,7 @@ describe.each([
     }
   });
 
-  test("let every latchkey since the named level work on the result", () => {
+  test("S83: let every latchkey since the named level work on the result", () => {
     for (const [at, { minReader }] of embedded.entries()) {
       expect(minReader).toBeGreaterThanOrEqual(1);
       expect(minReader).toBeLessThanOrEqual(at + 1);

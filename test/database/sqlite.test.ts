@@ -40,7 +40,7 @@ const failure = (work: Promise<unknown>) =>
   );
 
 describe("openSqlite", () => {
-  test("writes durably, in WAL, with foreign keys held", async () => {
+  test("S75: writes durably, in WAL, with foreign keys held", async () => {
     const transaction = await database.begin();
     const pragma = async (name: string) =>
       Object.values((await transaction.query(`PRAGMA ${name}`))[0] ?? {})[0];
@@ -137,7 +137,7 @@ describe("openSqlite", () => {
     }
   });
 
-  test("waits for another process' lock without stopping this one", async () => {
+  test("S78: waits for another process' lock without stopping this one", async () => {
     outside.run("BEGIN IMMEDIATE");
     const writing = write("a");
     // A wait that stops the process would have used the writer's two seconds up before the first of these turns.
@@ -147,7 +147,7 @@ describe("openSqlite", () => {
     expect(ids()).toEqual(["a"]);
   });
 
-  test("gives up another process' lock after 2 s with 503, and writes again once it is gone", async () => {
+  test("S78: gives up another process' lock after 2 s with 503, and writes again once it is gone", async () => {
     outside.run("BEGIN IMMEDIATE");
     const started = performance.now();
     expect(await failure(write("a"))).toMatchObject({
@@ -161,7 +161,7 @@ describe("openSqlite", () => {
     expect(ids()).toEqual(["b"]);
   });
 
-  test("reads while another process holds the lock", async () => {
+  test("S78: reads while another process holds the lock", async () => {
     outside.run("BEGIN EXCLUSIVE");
     expect(await database.probe()).toEqual([]);
     expect(database.sessions.find("none")).toBeNull();

@@ -9,6 +9,27 @@ setDefaultTimeout(60_000);
 const hour = 3_600_000;
 
 describe.each(dialects)("sweepBatch on %s", (dialect) => {
+  test("S13: deletes limits whose time is over, a batch at a time, and no other", async () => {
+    const outside = await openTestDatabase(dialect);
+    const database = await openMigrated(outside);
+    const now = Date.now();
+    const over = 9 * sweepBatchSize;
+    const values = Array.from(
+      { length: over + 3 },
+      (_, index) => `('k${index}', 1, ${index < over ? now - hour : now + hour})`,
+    );
+    await outside.query(`INSERT INTO latchkey_limit (key, points, expires_at) VALUES ${values.join()}`);
+    const counts: number[] = [];
+    do {
+      counts.push(await sweepBatch(database, now));
+    } while ((counts.at(-1) ?? 0) >= sweepBatchSize);
+    expect(counts).toEqual([sweepBatchSize, sweepBatchSize, 0]);
+    const left = await outside.query("SELECT key FROM latchkey_limit ORDER BY key");
+    expect(left.map(({ key }) => key)).toEqual([`k${over}`, `k${over + 1}`, `k${over + 2}`].toSorted());
+    await database.close();
+    await outside.close();
+  });
+
   test("deletes ended sessions, a batch at a time, and no other", async () => {
     const outside = await openTestDatabase(dialect);
     const database = await openMigrated(outside);

@@ -135,7 +135,7 @@ describe("the README's tour", () => {
   });
 });
 
-describe("the README's backup", () => {
+describe("S84: the README's backup", () => {
   sqlite.test(`brings accounts and sessions back${sqlite.note}`, async () => {
     const server = await start();
     const cookie = await signUp(server);
@@ -157,7 +157,7 @@ describe("the README's backup", () => {
 });
 
 describe("the README's change of the secret", () => {
-  test("signs nobody out as long as the old one is in", async () => {
+  test("S62: signs nobody out as long as the old one is in", async () => {
     const server = await start();
     const cookie = await signUp(server);
     const [block] = runBlocks("rotation");

@@ -453,14 +453,14 @@ describe.each(combinations)("the $format log at level trace on $dialect", ({ dia
   });
   afterAll(() => database.close());
 
-  test("holds no credential, no name and no address", () => {
+  test("S63: holds no credential, no name and no address", () => {
     const named = [...sessionIds, ...journey.actions.flatMap(({ sessionId }) => sessionId ?? [])];
     const ids = Object.fromEntries(named.map((id, at) => [`a session's id (${at})`, id]));
     expect(Object.keys(journey.canaries).length).toBeGreaterThan(60);
     expect(findCredentials(server.output(), { ...journey.canaries, ...ids })).toEqual([]);
   });
 
-  test("is not forged by what callers send", () => {
+  test("S53, S65: is not forged by what callers send", () => {
     // oxlint-disable-next-line no-control-regex -- what must not be there
     expect(server.output()).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
     const lines = server.output().split("\n").slice(0, -1);
@@ -475,7 +475,7 @@ describe.each(combinations)("the $format log at level trace on $dialect", ({ dia
 
   const hashed = (id: string) => new Bun.CryptoHasher("sha256").update(id).digest("hex").slice(0, 16);
 
-  test("tells each action once", () => {
+  test("S64: tells each action once", () => {
     const entries = format === "json" ? jsonEntries(server.output()) : prettyEntries(server.output());
     const events = entries.filter((entry) => "outcome" in entry);
     const wanted = journey.actions.filter(({ event }) => event !== null);
@@ -500,7 +500,7 @@ describe.each(combinations)("the $format log at level trace on $dialect", ({ dia
     }
   });
 
-  test("gives every request an id of its own", () => {
+  test("S64: gives every request an id of its own", () => {
     const ids = journey.actions.map(({ requestId }) => requestId);
     expect(ids.filter((id) => !/^[A-Za-z0-9._-]{1,64}$/.test(id))).toEqual([]);
     expect(new Set(ids).size).toBe(ids.length);

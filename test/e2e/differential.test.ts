@@ -8,7 +8,7 @@ setDefaultTimeout(60_000);
 
 const name = "better-auth.session_token";
 
-describe.each(dialects)("verify against BetterAuth's own getSession on %s", (dialect) => {
+describe.each(dialects)("S29: verify against BetterAuth's own getSession on %s", (dialect) => {
   let database: TestDatabase;
   let server: RunningLatchkey;
   let live = "";

@@ -44,7 +44,7 @@ describe("C18: a callbackURL", () => {
   });
 
   test.each(["/docs/\r\nSet-Cookie: a=b", "/docs/\ttab", "/docs/\u0085"])(
-    "%j is 400",
+    "S53: %j is 400",
     async (callbackURL) => {
       const { email } = await addMember(database);
       const answer = await post("sign-in/email", { email, password: memberPassword, callbackURL });
@@ -115,7 +115,7 @@ describe("C19: a body", () => {
   const head =
     "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
 
-  test("that never comes does not keep its connection", async () => {
+  test("S40: that never comes does not keep its connection", async () => {
     const { socket, closed, text } = await connect();
     socket.write(`${head}{"email":`);
     expect(await within(closed, 20_000)).toBe(true);
@@ -136,7 +136,7 @@ describe("C19: a body", () => {
 });
 
 test.each(["BUN_OPTIONS", "BUN_INSPECT_PRELOAD", "NODE_OPTIONS"])(
-  "C19: %s, which Bun obeys before latchkey runs, is warned of",
+  "C19, S59: %s, which Bun obeys before latchkey runs, is warned of",
   async (name) => {
     const value = name === "BUN_OPTIONS" ? "--smol" : "x";
     const { stderr } = await runLatchkey(["config"], { env: { [name]: value } });
@@ -145,7 +145,7 @@ test.each(["BUN_OPTIONS", "BUN_INSPECT_PRELOAD", "NODE_OPTIONS"])(
 );
 
 describe("C21", () => {
-  test("a password's length is that of what is hashed", async () => {
+  test("S1: a password's length is that of what is hashed", async () => {
     const signUp = (password: string) =>
       post("sign-up/email", { email: `${crypto.randomUUID()}@example.com`, name: "Ann", password });
     // Eight letters that are four, decomposed; four that are more than eight.

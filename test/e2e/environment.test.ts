@@ -50,7 +50,7 @@ const environments: Record<string, Record<string, string>> = {
   },
 };
 
-describe.each(Object.entries(environments))("with %s in the environment", (_name, env) => {
+describe.each(Object.entries(environments))("S59: with %s in the environment", (_name, env) => {
   const { directory, mark } = plantedDirectory();
   let server: RunningLatchkey | undefined;
   afterAll(async () => {

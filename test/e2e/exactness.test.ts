@@ -18,46 +18,49 @@ async function openPair(database: TestDatabase) {
   return { env, writer, reader };
 }
 
-describe.each(dialects)("what one process changed, the other never shows as it was, on %s", (dialect) => {
-  test(`${interleavings} interleavings, with checkpoints, VACUUM and kills of the writer`, async () => {
-    const database = await openTestDatabase(dialect);
-    const pair = await openPair(database);
-    let writer: RunningLatchkey = pair.writer;
-    let kills = 0;
-    const killWriter = async () => {
-      if (dialect === "sqlite") maintain(database.url.slice("file:".length), kills);
-      else await database.query(kills % 5 === 4 ? "VACUUM FULL session" : "CHECKPOINT").catch(() => {});
-      const old = writer;
-      writer = await spawnLatchkey({ env: pair.env });
-      await old.kill();
-      kills += 1;
-    };
-    let killed = Promise.resolve();
-    /** Delays one lane, one kill at a time; the others go on meanwhile. */
-    const disturb = async (begun: number) => {
-      if (begun === 0 || begun % interleavingsPerKill !== 0) return;
-      killed = killed.then(killWriter);
-      await killed;
-    };
-    const report = await catchStale({
-      database,
-      writer: () => writer.url,
-      reader: pair.reader.url,
-      count: interleavings,
-      pipelined: dialect === "sqlite",
-      prefix: "e",
-      onProgress: disturb,
+describe.each(dialects)(
+  "S30: what one process changed, the other never shows as it was, on %s",
+  (dialect) => {
+    test(`${interleavings} interleavings, with checkpoints, VACUUM and kills of the writer`, async () => {
+      const database = await openTestDatabase(dialect);
+      const pair = await openPair(database);
+      let writer: RunningLatchkey = pair.writer;
+      let kills = 0;
+      const killWriter = async () => {
+        if (dialect === "sqlite") maintain(database.url.slice("file:".length), kills);
+        else await database.query(kills % 5 === 4 ? "VACUUM FULL session" : "CHECKPOINT").catch(() => {});
+        const old = writer;
+        writer = await spawnLatchkey({ env: pair.env });
+        await old.kill();
+        kills += 1;
+      };
+      let killed = Promise.resolve();
+      /** Delays one lane, one kill at a time; the others go on meanwhile. */
+      const disturb = async (begun: number) => {
+        if (begun === 0 || begun % interleavingsPerKill !== 0) return;
+        killed = killed.then(killWriter);
+        await killed;
+      };
+      const report = await catchStale({
+        database,
+        writer: () => writer.url,
+        reader: pair.reader.url,
+        count: interleavings,
+        pipelined: dialect === "sqlite",
+        prefix: "e",
+        onProgress: disturb,
+      });
+      console.log(`${dialect}: ${JSON.stringify({ ...report, stale: report.stale.length, kills })}`);
+      expect(report.stale).toEqual([]);
+      expect(report.checked + report.unanswered).toBe(interleavings);
+      // Nothing goes unanswered but what a kill of the writer cut off.
+      expect(report.unanswered + report.unavailable).toBeLessThanOrEqual(kills * lanes);
+      expect(kills).toBe(Math.ceil(interleavings / interleavingsPerKill) - 1);
+      await Promise.all([writer.stop(), pair.reader.stop()]);
+      await database.close();
     });
-    console.log(`${dialect}: ${JSON.stringify({ ...report, stale: report.stale.length, kills })}`);
-    expect(report.stale).toEqual([]);
-    expect(report.checked + report.unanswered).toBe(interleavings);
-    // Nothing goes unanswered but what a kill of the writer cut off.
-    expect(report.unanswered + report.unavailable).toBeLessThanOrEqual(kills * lanes);
-    expect(kills).toBe(Math.ceil(interleavings / interleavingsPerKill) - 1);
-    await Promise.all([writer.stop(), pair.reader.stop()]);
-    await database.close();
-  });
-});
+  },
+);
 
 test("the same test catches a cache that is 100 ms old", async () => {
   const database = await openTestDatabase("sqlite");

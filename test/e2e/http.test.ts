@@ -49,7 +49,7 @@ const routing: readonly HttpCase[] = [
     "/reset-password/x",
   ].map(
     (path): HttpCase => ({
-      name: `BetterAuth's ${path}`,
+      name: `S17: BetterAuth's ${path}`,
       path: `/api/auth${path}`,
       status: 404,
       code: "NOT_FOUND",
@@ -63,7 +63,7 @@ const routing: readonly HttpCase[] = [
     "/verify-password",
   ].map(
     (path): HttpCase => ({
-      name: `POST ${path}`,
+      name: `S17: POST ${path}`,
       method: "POST",
       path: `/api/auth${path}`,
       headers: listed,
@@ -88,7 +88,7 @@ const routing: readonly HttpCase[] = [
     status: 405,
     answer: { allow: "GET, HEAD" },
   },
-  { name: "TRACE", method: "TRACE", path: "/health", status: 405 },
+  { name: "S43: TRACE", method: "TRACE", path: "/health", status: 405 },
   { name: "PUT", method: "PUT", path: signUp, headers: listed, body: {}, status: 405 },
   {
     name: "health",
@@ -98,9 +98,9 @@ const routing: readonly HttpCase[] = [
     answer: { "cache-control": "no-store" },
   },
   { name: "health with a slash", path: "/health/", status: 200 },
-  { name: "HEAD of health", method: "HEAD", path: "/health", status: 200 },
+  { name: "S43: HEAD of health", method: "HEAD", path: "/health", status: 200 },
   { name: "liveness", path: "/health/live", status: 200, contains: ['"status":"ok"'] },
-  { name: "HEAD of get-session", method: "HEAD", path: "/api/auth/get-session", status: 200 },
+  { name: "S43: HEAD of get-session", method: "HEAD", path: "/api/auth/get-session", status: 200 },
   { name: "get-session with a slash", path: "/api/auth/get-session/", status: 200, contains: ["null"] },
   ...[
     "/api/auth/get-session",
@@ -111,7 +111,7 @@ const routing: readonly HttpCase[] = [
     "/openapi.json",
   ].map(
     (path): HttpCase => ({
-      name: `a repeated parameter of ${path}`,
+      name: `S51: a repeated parameter of ${path}`,
       path: `${path}?a=1&%61=2`,
       signedIn: true,
       status: 400,
@@ -122,7 +122,7 @@ const routing: readonly HttpCase[] = [
 
 const sessions: readonly HttpCase[] = [
   {
-    name: "get-session of a stranger",
+    name: "S45: get-session of a stranger",
     path: "/api/auth/get-session",
     status: 200,
     contains: ["null"],
@@ -143,7 +143,7 @@ const sessions: readonly HttpCase[] = [
   },
   { name: "list-sessions of a stranger", path: "/api/auth/list-sessions", status: 401, code: "UNAUTHORIZED" },
   {
-    name: "verify without credentials",
+    name: "S29, S32, S45: verify without credentials",
     path: "/api/auth/verify",
     status: 401,
     code: "NO_CREDENTIALS",
@@ -157,7 +157,7 @@ const sessions: readonly HttpCase[] = [
     contains: ['"valid":false'],
   },
   {
-    name: "verify of a visitor",
+    name: "S28, S29, S32, S45: verify of a visitor",
     path: "/api/auth/verify",
     signedIn: true,
     headers: listed,
@@ -176,7 +176,7 @@ const sessions: readonly HttpCase[] = [
   },
   { name: "verify with a slash", path: "/api/auth/verify/", signedIn: true, status: 200 },
   {
-    name: "HEAD of verify",
+    name: "S43: HEAD of verify",
     method: "HEAD",
     path: "/api/auth/verify",
     signedIn: true,
@@ -184,14 +184,14 @@ const sessions: readonly HttpCase[] = [
     answer: { "x-auth-email": "visitor@example.com" },
   },
   {
-    name: "HEAD of verify, anonymous",
+    name: "S43: HEAD of verify, anonymous",
     method: "HEAD",
     path: "/api/auth/verify",
     status: 401,
     answer: { "www-authenticate": /Bearer/ },
   },
   {
-    name: "verify of a bad signature",
+    name: "S29: verify of a bad signature",
     path: "/api/auth/verify",
     headers: { cookie: "better-auth.session_token=abc.def" },
     status: 401,
@@ -206,7 +206,7 @@ const sessions: readonly HttpCase[] = [
     code: "NO_CREDENTIALS",
   },
   {
-    name: "verify's preflight",
+    name: "S33: verify's preflight",
     method: "OPTIONS",
     path: "/api/auth/verify",
     headers: { ...listed, "access-control-request-method": "GET" },
@@ -217,7 +217,7 @@ const sessions: readonly HttpCase[] = [
 
 const origins: readonly HttpCase[] = [
   {
-    name: "a listed origin",
+    name: "S31: a listed origin",
     path: "/api/auth/get-session",
     headers: listed,
     status: 200,
@@ -242,7 +242,7 @@ const origins: readonly HttpCase[] = [
     answer: { "access-control-allow-origin": docs },
   },
   {
-    name: "a listed preflight",
+    name: "S33: a listed preflight",
     method: "OPTIONS",
     path: signIn,
     headers: { ...listed, "access-control-request-method": "POST" },
@@ -263,14 +263,14 @@ const origins: readonly HttpCase[] = [
     "https://localhost:3000",
   ].flatMap((origin): HttpCase[] => [
     {
-      name: `reading from ${origin}`,
+      name: `S31: reading from ${origin}`,
       path: "/api/auth/get-session",
       headers: { origin },
       status: 200,
       answer: noCors,
     },
     {
-      name: `a preflight from ${origin}`,
+      name: `S33: a preflight from ${origin}`,
       method: "OPTIONS",
       path: signIn,
       headers: { origin, "access-control-request-method": "POST" },
@@ -278,7 +278,7 @@ const origins: readonly HttpCase[] = [
       answer: noCors,
     },
     {
-      name: `writing from ${origin}`,
+      name: `S34: writing from ${origin}`,
       method: "POST",
       path: signIn,
       headers: { origin, "content-type": "application/json" },
@@ -288,7 +288,7 @@ const origins: readonly HttpCase[] = [
       excludes: ["set-cookie"],
     },
     {
-      name: `writing from ${origin} with a cookie`,
+      name: `S34: writing from ${origin} with a cookie`,
       method: "POST",
       path: "/api/auth/sign-out",
       signedIn: true,
@@ -298,7 +298,7 @@ const origins: readonly HttpCase[] = [
     },
   ]),
   {
-    name: "a cookie without Origin",
+    name: "S34: a cookie without Origin",
     method: "POST",
     path: "/api/auth/sign-out",
     signedIn: true,
@@ -307,7 +307,7 @@ const origins: readonly HttpCase[] = [
     code: "MISSING_OR_NULL_ORIGIN",
   },
   {
-    name: "a cookie and a foreign Referer",
+    name: "S34: a cookie and a foreign Referer",
     method: "POST",
     path: "/api/auth/sign-out",
     signedIn: true,
@@ -317,7 +317,7 @@ const origins: readonly HttpCase[] = [
     code: "INVALID_ORIGIN",
   },
   {
-    name: "a cross-site form",
+    name: "S34: a cross-site form",
     method: "POST",
     path: signIn,
     headers: {
@@ -351,7 +351,7 @@ const origins: readonly HttpCase[] = [
 const bodies: readonly HttpCase[] = [
   { name: "no body", method: "POST", path: signIn, headers: listed, status: 400 },
   {
-    name: "broken JSON",
+    name: "S49: broken JSON",
     method: "POST",
     path: signIn,
     headers: json,
@@ -361,7 +361,7 @@ const bodies: readonly HttpCase[] = [
   },
   ...["null", "[]", "1", '"x"', "[".repeat(30_000)].map(
     (body): HttpCase => ({
-      name: `JSON ${body.slice(0, 5)}`,
+      name: `S49: JSON ${body.slice(0, 5)}`,
       method: "POST",
       path: signIn,
       headers: json,
@@ -371,7 +371,7 @@ const bodies: readonly HttpCase[] = [
     }),
   ),
   {
-    name: "bad UTF-8",
+    name: "S49: bad UTF-8",
     method: "POST",
     path: signIn,
     headers: json,
@@ -397,7 +397,7 @@ const bodies: readonly HttpCase[] = [
     status: 415,
   },
   {
-    name: "too much, with a length",
+    name: "S38: too much, with a length",
     method: "POST",
     path: signIn,
     headers: json,
@@ -407,7 +407,7 @@ const bodies: readonly HttpCase[] = [
     answer: { "access-control-allow-origin": docs },
   },
   {
-    name: "too much, in chunks",
+    name: "S38: too much, in chunks",
     method: "POST",
     path: signIn,
     headers: json,
@@ -416,7 +416,7 @@ const bodies: readonly HttpCase[] = [
     code: "PAYLOAD_TOO_LARGE",
   },
   {
-    name: "a repeated form field",
+    name: "S51: a repeated form field",
     method: "POST",
     path: signIn,
     headers: { ...listed, "content-type": "application/x-www-form-urlencoded" },
@@ -435,7 +435,7 @@ const bodies: readonly HttpCase[] = [
     `${"a".repeat(250)}@example.com`,
   ].map(
     (email): HttpCase => ({
-      name: `the e-mail ${email.slice(0, 20)}`,
+      name: `S47: the e-mail ${email.slice(0, 20)}`,
       method: "POST",
       path: signUp,
       headers: json,
@@ -445,7 +445,7 @@ const bodies: readonly HttpCase[] = [
   ),
   ...["name", "email", "password", "image"].map(
     (field): HttpCase => ({
-      name: `NUL in ${field}`,
+      name: `S48: NUL in ${field}`,
       method: "POST",
       path: signUp,
       headers: json,
@@ -454,7 +454,7 @@ const bodies: readonly HttpCase[] = [
     }),
   ),
   {
-    name: "a lone surrogate",
+    name: "S5: a lone surrogate",
     method: "POST",
     path: signUp,
     headers: json,
@@ -463,7 +463,7 @@ const bodies: readonly HttpCase[] = [
     code: "VALIDATION_ERROR",
   },
   {
-    name: "a short password",
+    name: "S1: a short password",
     method: "POST",
     path: signUp,
     headers: json,
@@ -472,7 +472,7 @@ const bodies: readonly HttpCase[] = [
     code: "PASSWORD_TOO_SHORT",
   },
   {
-    name: "four emoji",
+    name: "S1: four emoji",
     method: "POST",
     path: signUp,
     headers: json,
@@ -481,7 +481,7 @@ const bodies: readonly HttpCase[] = [
     code: "PASSWORD_TOO_SHORT",
   },
   {
-    name: "a long password",
+    name: "S1: a long password",
     method: "POST",
     path: signUp,
     headers: json,
@@ -490,7 +490,7 @@ const bodies: readonly HttpCase[] = [
     code: "PASSWORD_TOO_LONG",
   },
   {
-    name: "a long name",
+    name: "S54: a long name",
     method: "POST",
     path: signUp,
     headers: json,
@@ -508,7 +508,7 @@ const bodies: readonly HttpCase[] = [
     code: "VALIDATION_ERROR",
   },
   {
-    name: "fields that are not the caller's",
+    name: "S50: fields that are not the caller's",
     method: "POST",
     path: signUp,
     headers: json,
@@ -524,7 +524,7 @@ const bodies: readonly HttpCase[] = [
     excludes: ['"emailVerified":true', '"id":"mine"', "admin"],
   },
   {
-    name: "eight emoji",
+    name: "S1: eight emoji",
     method: "POST",
     path: signUp,
     headers: json,
@@ -532,7 +532,7 @@ const bodies: readonly HttpCase[] = [
     status: 200,
   },
   {
-    name: "128 emoji",
+    name: "S1: 128 emoji",
     method: "POST",
     path: signUp,
     headers: json,
@@ -549,7 +549,7 @@ const bodies: readonly HttpCase[] = [
     answer: { "set-cookie": /better-auth\.session_token=[^;]+; Path=\/; HttpOnly; SameSite=Lax/ },
   },
   {
-    name: "SQL in a name",
+    name: "S52: SQL in a name",
     method: "POST",
     path: signUp,
     headers: json,
@@ -607,7 +607,7 @@ describe.each(dialects)("HTTP on %s", (dialect) => {
     });
   }
 
-  test("security headers stand on every kind of answer", async () => {
+  test("S32, S44: security headers and Vary stand on every kind of answer", async () => {
     for (const path of ["/health", "/nope", "/api/auth/verify", "/api/auth/get-session"]) {
       const { headers } = await fetch(server.origin + path);
       expect(Object.fromEntries(headers)).toMatchObject({
@@ -615,33 +615,34 @@ describe.each(dialects)("HTTP on %s", (dialect) => {
         "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",
         "content-security-policy": expect.stringContaining("frame-ancestors 'none'"),
+        vary: expect.stringContaining("Origin"),
       });
     }
   });
 
   test.each([
-    ["two Host headers", "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
-    ["no Host header", "GET /health HTTP/1.1\r\n\r\n", 400],
-    ["a Host that is none", "GET /health HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
-    ["a Host with a path", "GET /health HTTP/1.1\r\nHost: a/b\r\n\r\n", 400],
-    ["a Host with user info", "GET /health HTTP/1.1\r\nHost: u@a\r\n\r\n", 400],
+    ["S41, S42: two Host headers", "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
+    ["S42: no Host header", "GET /health HTTP/1.1\r\n\r\n", 400],
+    ["S42: a Host that is none", "GET /health HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
+    ["S42: a Host with a path", "GET /health HTTP/1.1\r\nHost: a/b\r\n\r\n", 400],
+    ["S42: a Host with user info", "GET /health HTTP/1.1\r\nHost: u@a\r\n\r\n", 400],
     [
-      "Content-Length and Transfer-Encoding",
+      "S41: Content-Length and Transfer-Encoding",
       `POST ${signIn} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
       400,
     ],
     [
-      "two Content-Lengths",
+      "S41: two Content-Lengths",
       `POST ${signIn} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd`,
       400,
     ],
     [
-      "an obfuscated Transfer-Encoding",
+      "S41: an obfuscated Transfer-Encoding",
       `POST ${signIn} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
       400,
     ],
-    ["CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405],
-    ["TRACE", "TRACE /health HTTP/1.1\r\nHost: a\r\n\r\n", 405],
+    ["S43: CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405],
+    ["S43: TRACE", "TRACE /health HTTP/1.1\r\nHost: a\r\n\r\n", 405],
     ["another host's name", "GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 200],
     ["a path that climbs", "GET /api/auth/x/%2e%2e/get-session HTTP/1.1\r\nHost: a\r\n\r\n", 200],
     ["a path that climbs out", "GET /api/auth/../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404],
@@ -653,8 +654,13 @@ describe.each(dialects)("HTTP on %s", (dialect) => {
       "GET /assets/api/auth/session HTTP/1.1\r\nHost: a\r\n\r\n",
       404,
     ],
-    ["a header of 20 KB", `GET /health HTTP/1.1\r\nHost: a\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`, 431],
-  ])("raw: %s", async (_name, bytes, status) => {
+    [
+      "S39: a header of 20 KB",
+      `GET /health HTTP/1.1\r\nHost: a\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`,
+      431,
+    ],
+    ["S39: 300 fields", `GET /health HTTP/1.1\r\nHost: a\r\n${"X: y\r\n".repeat(300)}\r\n`, 431],
+  ])("%s, raw", async (_name, bytes, status) => {
     expect(await rawStatus(server.origin, bytes)).toBe(status);
   });
 
@@ -663,7 +669,7 @@ describe.each(dialects)("HTTP on %s", (dialect) => {
     expect(response.headers.get("x-request-id")).not.toBe("mine");
   });
 
-  test("the client's address is the peer's, whatever it claims", async () => {
+  test("S58: the client's address is the peer's, whatever it claims", async () => {
     const claims = {
       "x-forwarded-for": "6.6.6.6",
       "x-real-ip": "6.6.6.6",

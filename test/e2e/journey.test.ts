@@ -39,7 +39,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     await database.close();
   });
 
-  test("signs up, is recognised, signs out and in again, before and after a restart", async () => {
+  test("S24: signs up, is recognised, signs out and in again, before and after a restart", async () => {
     const { client, email, userId } = await signUp();
     expect((await client.auth.getSession()).data?.user).toMatchObject({
       email,
@@ -68,7 +68,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect((await verify(moved)).status).toBe(200);
   });
 
-  test("refuses an e-mail that is taken, whatever its case", async () => {
+  test("S12, S47: refuses an e-mail that is taken, whatever its case", async () => {
     const { email } = await signUp();
     const { error } = await visitor().auth.signUp.email({
       email: email.toUpperCase(),
@@ -78,7 +78,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect(error).toMatchObject({ status: 422, code: "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL" });
   });
 
-  test("lets one of twelve sign-ups at once have an e-mail", async () => {
+  test("S15: lets one of twelve sign-ups at once have an e-mail", async () => {
     const email = newEmail();
     const results = await Promise.all(
       Array.from({ length: 12 }, () => visitor().auth.signUp.email({ email, password, name: "Racer" })),
@@ -99,7 +99,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect(Object.values(rows[0] ?? {}).map(Number)).toEqual([1, 1, 1]);
   });
 
-  test("answers a wrong password and an unknown e-mail alike, byte for byte", async () => {
+  test("S10: answers a wrong password and an unknown e-mail alike, byte for byte", async () => {
     const { email } = await signUp();
     const answer = async (body: object) => {
       const response = await visitor().fetch("/api/auth/sign-in/email", {
@@ -163,7 +163,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     }
   });
 
-  test("lists sessions by id, at any age, and revokes one, the others, and all", async () => {
+  test("S25, S28: lists sessions by id, at any age, and revokes one, the others, and all", async () => {
     const { client, email } = await signUp();
     const [second, third] = [visitor(), visitor()];
     for (const other of [second, third]) await other.auth.signIn.email({ email, password });
@@ -189,7 +189,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect(client.jar.get("better-auth.session_token")).toBeUndefined();
   });
 
-  test("revokes nobody else's session", async () => {
+  test("S25: revokes nobody else's session", async () => {
     const [victim, attacker] = [await signUp(), await signUp()];
     const { session } = (await (await verify(victim.client)).json()) as { session: { id: string } };
     for (const token of [session.id, tokenOf(victim.client)]) {
@@ -198,7 +198,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect((await verify(victim.client)).status).toBe(200);
   });
 
-  test("changes the password and ends the other sessions", async () => {
+  test("S8: changes the password and ends the other sessions", async () => {
     const { client, email } = await signUp();
     const other = visitor();
     await other.auth.signIn.email({ email, password });
@@ -254,7 +254,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect(client.jar.get("better-auth.session_token")).toBeUndefined();
   });
 
-  test("refreshes a session after the update age, and not before", async () => {
+  test("S23: refreshes a session after the update age, and not before", async () => {
     const { client } = await signUp();
     const expiry = async () =>
       Number(
@@ -276,7 +276,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect(await expiry()).toBeGreaterThan(aged + day);
   });
 
-  test("knows no expired session", async () => {
+  test("S23: knows no expired session", async () => {
     const { client } = await signUp();
     await database.query("UPDATE session SET expires_at = $1 WHERE token = $2", [
       instant(Date.now() - 1),
@@ -287,7 +287,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect(client.jar.get("better-auth.session_token")).toBeUndefined();
   });
 
-  test("ends a session at its absolute lifetime, however often it was used", async () => {
+  test("S22: ends a session at its absolute lifetime, however often it was used", async () => {
     const { client } = await signUp();
     const age = (days: number) =>
       database.query("UPDATE session SET created_at = $1, expires_at = $2 WHERE token = $3", [
@@ -306,7 +306,7 @@ describe.each(dialects)("the real client against the executable on %s", (dialect
     expect((await client.auth.getSession()).data).toBeNull();
   });
 
-  test("deletes an account only with its password, and every session with it", async () => {
+  test("S25: deletes an account only with its password, and every session with it", async () => {
     const { client, email } = await signUp();
     const other = visitor();
     await other.auth.signIn.email({ email, password });

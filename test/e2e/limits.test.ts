@@ -223,7 +223,7 @@ describe.each(dialects)("limits on %s", (dialect) => {
     expect((await signIn(server, "nobody@example.com", wrong, address)).status).toBe(401);
   });
 
-  test("S14: sign-ups of one address are counted, whether the e-mail is taken or not", async () => {
+  test("S12, S14: sign-ups of one address are counted, whether the e-mail is taken or not", async () => {
     const server = await start({ LATCHKEY_LIMIT_SIGN_UP: "6/1h" });
     const address = newAddress();
     const { email } = await addMember(database);

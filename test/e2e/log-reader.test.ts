@@ -46,7 +46,7 @@ async function start() {
   return { child, url, readAll, close: () => closeSync(reader) };
 }
 
-test("C12: a log reader that stops reading stops nothing, and is told what it missed", async () => {
+test("C12, S66: a log reader that stops reading stops nothing, and is told what it missed", async () => {
   const { child, url, readAll, close } = await start();
   const signOut = () =>
     fetch(`${url}/api/auth/sign-out`, {
@@ -86,7 +86,7 @@ test("C12: a log reader that stops reading stops nothing, and is told what it mi
   close();
 });
 
-test("C12: the end waits for no reader either", async () => {
+test("C12, S66: the end waits for no reader either", async () => {
   const { child, url, close } = await start();
   const flood = Array.from({ length: 800 }, () => fetch(`${url}/api/auth/sign-out`, { method: "POST" }));
   await Promise.all(flood);

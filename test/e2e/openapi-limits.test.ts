@@ -38,7 +38,7 @@ test("the documented bodies have the limits that the server has", async () => {
   }
 });
 
-describe("what is not in the document is not served:", () => {
+describe("S17: what is not in the document is not served:", () => {
   const ask = (method: string, path: string) =>
     fetch(it.origin + path.replace("{file}", "x.css"), {
       method,
@@ -91,7 +91,7 @@ describe("what is not in the document is not served:", () => {
   });
 });
 
-describe("fields of another type:", () => {
+describe("S49: fields of another type:", () => {
   test("an update without fields is refused with a code", async () => {
     expect((await it.refusal("/api/auth/update-user", {}, await it.visitor())).problems).toEqual([]);
   });

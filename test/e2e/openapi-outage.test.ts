@@ -14,7 +14,7 @@ afterAll(async () => {
   await it.close();
 });
 
-test("an outage of the database is answered as documented, on every route at once", async () => {
+test("S29: an outage of the database is answered as documented, on every route at once", async () => {
   const visitor = await it.visitor();
   const headers = { cookie: visitor.cookie };
   expect((await it.checker.send({ method: "GET", path: "/api/auth/verify", headers })).status).toBe(200);

@@ -5,7 +5,7 @@ import { addMember, type Member, memberPassword } from "../support/member.ts";
 
 setDefaultTimeout(120_000);
 
-describe.each(dialects)("C14: more sign-ins than can be hashed, on %s", (dialect) => {
+describe.each(dialects)("C14, S67: more sign-ins than can be hashed, on %s", (dialect) => {
   let database: TestDatabase;
   let server: RunningLatchkey;
   let member: Member;

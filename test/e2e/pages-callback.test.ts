@@ -150,7 +150,7 @@ describe("S36: an honest destination is reached exactly", () => {
   });
 });
 
-describe("a repeated callbackUrl", () => {
+describe("S51: a repeated callbackUrl", () => {
   test.each([
     ["in the query", () => stranger().get("/signin?callbackUrl=/a&callbackUrl=/a")],
     ["in the query, signed in", () => ann.get("/signin?callbackUrl=/a&callbackUrl=/a")],

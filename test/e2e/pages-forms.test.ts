@@ -36,7 +36,7 @@ describe.each(dialects)("forms on %s", (dialect) => {
     await database.close();
   });
 
-  test("sign up, in and out, and every answer that carries a session is not to be stored", async () => {
+  test("S45: sign up, in and out, and every answer that carries a session is not to be stored", async () => {
     const { client, email } = await signUp();
     expect(await verify(client)).toBe(200);
     const account = await client.get("/account");
@@ -62,7 +62,7 @@ describe.each(dialects)("forms on %s", (dialect) => {
     expect(await verify(again)).toBe(200);
   });
 
-  test("the name, the password and the devices of an account change as the API's do", async () => {
+  test("S8: the name, the password and the devices of an account change as the API's do", async () => {
     const { client, email } = await signUp();
     const [{ client: second }, { client: third }] = [await signIn(email), await signIn(email)];
     expect((await client.post("/account/profile", { name: "Bea" })).location).toBe(
@@ -98,7 +98,7 @@ describe.each(dialects)("forms on %s", (dialect) => {
     expect((await signIn(email, `${password}!`)).answer.status).toBe(401);
   });
 
-  test("somebody else's device is not signed out", async () => {
+  test("S25: somebody else's device is not signed out", async () => {
     const [victim, attacker] = [await signUp(), await signUp()];
     const { html } = await (await signIn(victim.email)).client.get("/account");
     const id = attribute(html, /name="id" value="([^"]+)"/) ?? "";
@@ -106,7 +106,7 @@ describe.each(dialects)("forms on %s", (dialect) => {
     expect(await verify(victim.client)).toBe(200);
   });
 
-  test("a wrong password and an unknown e-mail are answered alike", async () => {
+  test("S10: a wrong password and an unknown e-mail are answered alike", async () => {
     const { email } = await signUp();
     const answer = async (address: string) => {
       const { status, html } = await visitor().post("/signin", { email: address, password: "not this one" });

@@ -152,7 +152,7 @@ describe.each(dialects)("sessions at the edges on %s", (dialect) => {
       expect(await leftMs(member)).toBeGreaterThan(day - 60_000);
     });
 
-    test("when the secret is rotated", async () => {
+    test("S62: when the secret is rotated", async () => {
       const member = await addMember(database);
       const client = await signIn(member);
       const old = database.env["BETTER_AUTH_SECRET"] ?? "";

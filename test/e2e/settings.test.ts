@@ -22,7 +22,7 @@ const cookieOf = async (server: RunningLatchkey) => {
   return response.headers.getSetCookie().find((line) => line.includes("session_token")) ?? "";
 };
 
-describe("cookies", () => {
+describe("S27: cookies", () => {
   const https = {
     BETTER_AUTH_URL: "https://auth.example.com",
     BETTER_AUTH_TRUSTED_ORIGINS: "https://docs.example.com",
@@ -63,7 +63,7 @@ describe("cookies", () => {
   });
 });
 
-test("a rotated secret signs nobody out, on any route, and signs with the new one", async () => {
+test("S62: a rotated secret signs nobody out, on any route, and signs with the new one", async () => {
   const before = await spawnLatchkey({ env: { BETTER_AUTH_SECRET: oldSecret } });
   const client = createClient(before.origin);
   await client.auth.signUp.email(person);
@@ -121,7 +121,7 @@ describe("LATCHKEY_BEARER=signed", () => {
   });
 });
 
-describe("proxies", () => {
+describe("S58: proxies", () => {
   const forwarded = async (env: Record<string, string>, headers: Record<string, string>) => {
     const server = await spawnLatchkey({ env });
     const client = createClient(server.origin, { requestOrigin: null });
@@ -168,14 +168,14 @@ test("LATCHKEY_SIGN_UP=closed lets nobody sign up", async () => {
   await server.stop();
 });
 
-test("LATCHKEY_PASSWORD_MIN_LENGTH counts code points", async () => {
+test("S1: LATCHKEY_PASSWORD_MIN_LENGTH counts code points", async () => {
   const server = await spawnLatchkey({ env: { LATCHKEY_PASSWORD_MIN_LENGTH: "12" } });
   expect((await post(server, "/sign-up/email", { ...person, password: "😀".repeat(11) })).status).toBe(400);
   expect((await post(server, "/sign-up/email", { ...person, password: "😀".repeat(12) })).status).toBe(200);
   await server.stop();
 });
 
-test("a full line of hashes is 503 with Retry-After, and verify goes on", async () => {
+test("S67: a full line of hashes is 503 with Retry-After, and verify goes on", async () => {
   const server = await spawnLatchkey({ env: { LATCHKEY_HASH_QUEUE: "2" } });
   const cookie = (await cookieOf(server)).split(";")[0] ?? "";
   const attempts = Array.from({ length: 12 }, () => post(server, "/sign-in/email", person));

@@ -54,7 +54,7 @@ async function unfinishedRequest(url: string) {
 }
 
 describe.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s", (signal) => {
-  test("lets the requests under way finish, waits for no idle connection, and exits 0", async () => {
+  test("S85: lets the requests under way finish, waits for no idle connection, and exits 0", async () => {
     const server = await spawnLatchkey({ env: {} });
     const idle = await idleConnection(server.url);
     expect(existsSync(join(server.dir, "data", "latchkey.db-wal"))).toBe(true);
@@ -76,7 +76,7 @@ describe.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s", (signal) => {
     expect(await again.stop()).toBe(0);
   });
 
-  test("a second time ends at once", async () => {
+  test("S85: a second time ends at once", async () => {
     const server = await spawnLatchkey({ env: {} });
     // It keeps the drain waiting.
     const unfinished = await unfinishedRequest(server.url);
@@ -90,7 +90,7 @@ describe.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s", (signal) => {
   });
 });
 
-test("C16: a second signal ends it at once, too, while it waits for its database to close", async () => {
+test("C16, S85: a second signal ends it at once, too, while it waits for its database to close", async () => {
   const database = await openTestDatabase("postgres");
   const server = await spawnLatchkey({ env: database.env });
   expect((await signUp(server.url, "slow@example.com")).status).toBe(200);
@@ -147,7 +147,7 @@ describe("connections and the end", () => {
     await server.stop();
   });
 
-  test("what goes on behind the answers is finished: a hash that is being renewed", async () => {
+  test("S85: what goes on behind the answers is finished: a hash that is being renewed", async () => {
     const database = await openTestDatabase("sqlite");
     const before = await spawnLatchkey({ env: database.env });
     expect((await signUp(before.url, "old@example.com")).status).toBe(200);
@@ -167,7 +167,7 @@ describe("connections and the end", () => {
     await database.close();
   });
 
-  test("what does not finish is cut after 10 s", async () => {
+  test("S85: what does not finish is cut after 10 s", async () => {
     // The longest that a request may take: its body's 10 s and then the database's 5 s.
     const database = await openTestDatabase("postgres");
     const stuck = await spawnLatchkey({ env: database.env });

@@ -29,7 +29,7 @@ describe("a first start", () => {
     expect(readdirSync(server.dir)).toEqual(["data"]);
   });
 
-  test.each(dialects)("three at once on %s all start, and are one service", async (dialect) => {
+  test.each(dialects)("S82: three at once on %s all start, and are one service", async (dialect) => {
     for (let round = 0; round < 5; round += 1) {
       const database = await openTestDatabase(dialect);
       const { BETTER_AUTH_SECRET: _generated, ...sqliteEnv } = database.env;
@@ -95,7 +95,7 @@ describe("a first start", () => {
         LATCHKEY_NEON_PROXY: "ws://127.0.0.1:1/v1",
       },
     ],
-  ])("says why it cannot start on %s, bounded, without the password", async (_name, env) => {
+  ])("S71: says why it cannot start on %s, bounded, without the password", async (_name, env) => {
     const { exitCode, stderr, stdout } = await runLatchkey(["serve"], {
       env: { PORT: "0", BETTER_AUTH_SECRET: "0f1e2d3c4b5a69788796a5b4c3d2e1f0-AbCdEfGh", ...env },
     });

@@ -67,7 +67,7 @@ describe("createAuthCall", () => {
 });
 
 describe("logEvent", () => {
-  test("tells who, which session and from where, the session by its hash", () => {
+  test("S64: tells who, which session and from where, the session by its hash", () => {
     expect(logged({ seen: { userId: "u", sessionId: "s-1" } })).toEqual([
       {
         ...base,

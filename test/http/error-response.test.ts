@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "../../src/http/error-response.ts";
 
-describe("publicError", () => {
+describe("S46: publicError", () => {
   test("lets an error with a public message through as it is", () => {
     const error = new AppError("INVALID_EMAIL", "It is none.");
     expect(publicError(error)).toBe(error);
@@ -24,7 +24,7 @@ describe("publicError", () => {
   });
 });
 
-describe("errorResponse", () => {
+describe("S46: errorResponse", () => {
   test("is JSON with code and message alone, not to be stored, with the error's headers", async () => {
     const error = new AppError("TOO_BUSY", "Later.", {
       cause: new Error("secret"),

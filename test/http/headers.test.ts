@@ -8,7 +8,7 @@ describe("securityHeaders", () => {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
   };
-  test("promise https to those who came by it, and to nobody else", () => {
+  test("S44: promise https to those who came by it, and to nobody else", () => {
     expect(securityHeaders(false)).toEqual(common);
     expect(securityHeaders(true)).toEqual({
       ...common,

@@ -87,7 +87,7 @@ describe("createHealth", () => {
     expect([await status(), state.pings]).toEqual([200, 2]);
   });
 
-  test("asks anew when the clock was put back", async () => {
+  test("S87: asks anew when the clock was put back", async () => {
     const { state, status } = open();
     await status();
     state.now -= 1;

@@ -102,7 +102,7 @@ describe.each(Object.entries(environments))("the OpenAPI document with %s", (_na
   });
 });
 
-test("a HEAD has its GET's answers without their bodies", async () => {
+test("S43: a HEAD has its GET's answers without their bodies", async () => {
   const operations = operationsOf(await open({}));
   const heads = operations.filter(({ method }) => method === "HEAD");
   expect(heads.length).toBeGreaterThan(15);

@@ -36,16 +36,16 @@ describe("requireAllowedOrigin", () => {
     expect(attacks.length).toBeGreaterThan(30);
   });
 
-  test.each(attacks)("refuses Origin: %s", (origin) => {
+  test.each(attacks)("S31, S34: refuses Origin: %s", (origin) => {
     const refusal = origin === "null" ? "MISSING_OR_NULL_ORIGIN" : "INVALID_ORIGIN";
     expect([verdict({ origin }), verdict({ origin, cookie: "a=1" })]).toEqual([refusal, refusal]);
   });
 
-  test.each(corpus("origins-ok.txt"))("lets Origin: %s pass", (origin) => {
+  test.each(corpus("origins-ok.txt"))("S31, S34: lets Origin: %s pass", (origin) => {
     expect([verdict({ origin }), verdict({ origin, cookie: "a=1" })]).toEqual(["passes", "passes"]);
   });
 
-  test.each(attacks)("refuses a cookie without Origin and with Referer: %s/page", (origin) => {
+  test.each(attacks)("S34: refuses a cookie without Origin and with Referer: %s/page", (origin) => {
     // A browser's Referer has a path, so an address that differs from a listed one only there is that origin.
     const referer = `${origin}/page`;
     const same = URL.canParse(referer) && allowed.has(new URL(referer).origin);
@@ -94,11 +94,11 @@ describe("requireAllowedOrigin", () => {
     expect(verdict(fields)).toBe(expected);
   });
 
-  test.each(["GET", "HEAD", "OPTIONS"])("lets every %s pass", (method) => {
+  test.each(["GET", "HEAD", "OPTIONS"])("S34: lets every %s pass", (method) => {
     expect(verdict({ origin: "https://evil.com", cookie: "a=1" }, method)).toBe("passes");
   });
 
-  test.each(["POST", "PUT", "PATCH", "DELETE", "get", "X"])("asks of every %s", (method) => {
+  test.each(["POST", "PUT", "PATCH", "DELETE", "get", "X"])("S34: asks of every %s", (method) => {
     expect(verdict({ origin: "https://evil.com" }, method)).toBe("INVALID_ORIGIN");
   });
 });
@@ -112,7 +112,7 @@ describe("dropUngrantedCors", () => {
     "Access-Control-Max-Age": "600",
   };
   const names = (headers: Headers) => [...headers.keys()];
-  test("leaves nothing of CORS without an allowed origin, and all of it with one", () => {
+  test("S31, S33: leaves nothing of CORS without an allowed origin, and all of it with one", () => {
     const refused = new Headers({ ...cors, Vary: "Origin" });
     dropUngrantedCors(refused);
     expect(names(refused)).toEqual(["vary"]);

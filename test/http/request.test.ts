@@ -12,7 +12,7 @@ import {
 const direct = "198.51.100.7";
 const proxies = ["10.0.0.0/8", "127.0.0.1/32", "::1/128", "fd00::/8"];
 
-describe("createClientAddresses without trusted proxies", () => {
+describe("S58: createClientAddresses without trusted proxies", () => {
   const { resolve, isTrusted } = createClientAddresses([]);
   test.each([
     [direct, null, direct],
@@ -28,7 +28,7 @@ describe("createClientAddresses without trusted proxies", () => {
   });
 });
 
-describe("createClientAddresses behind trusted proxies", () => {
+describe("S58: createClientAddresses behind trusted proxies", () => {
   const { resolve, isTrusted } = createClientAddresses(proxies);
 
   test.each([
@@ -138,7 +138,7 @@ describe("createRequestIds", () => {
   });
 });
 
-describe("isHost", () => {
+describe("S42: isHost", () => {
   test.each([
     ["auth.example.com", true],
     ["localhost:3001", true],
@@ -196,7 +196,7 @@ describe("createRequestDescription", () => {
     ]);
   });
 
-  test("tells a parameter that stands twice, under whichever spelling", () => {
+  test("S51: tells a parameter that stands twice, under whichever spelling", () => {
     const code = (search: string) => {
       try {
         requireUniqueParameters(from(direct, `/health${search}`));

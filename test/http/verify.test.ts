@@ -48,7 +48,7 @@ const common = {
 };
 
 describe("createVerifyAnswer", () => {
-  test("says who it is, without the token, the address and the agent", async () => {
+  test("S28: says who it is, without the token, the address and the agent", async () => {
     const response = await open(() => ({ session: row })).ask();
     const body = await response.text();
     expect({ status: response.status, headers: Object.fromEntries(response.headers) }).toEqual({
@@ -187,7 +187,7 @@ describe("createVerifyAnswer", () => {
     expect(await response.json()).toMatchObject({ user: { name: "New", emailVerified: false } });
   });
 
-  test("takes any name and address into its headers", async () => {
+  test("S53: takes any name and address into its headers", async () => {
     const text = fc.string({ unit: "binary", maxLength: 60 });
     const property = fc.asyncProperty(text, text, async (name, email) => {
       const session = { ...row, user: { ...row.user, name, email } };
@@ -203,7 +203,7 @@ describe("createVerifyAnswer", () => {
 });
 
 describe("headerText", () => {
-  test("is visible ASCII that decodes to the text", () => {
+  test("S53: is visible ASCII that decodes to the text", () => {
     const units = (["binary", "grapheme", "grapheme-ascii"] as const).map((unit) => fc.string({ unit }));
     const halves = fc
       .array(fc.integer({ min: 0, max: 0xffff }))

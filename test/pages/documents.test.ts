@@ -6,26 +6,29 @@ const anonymous = ["/signin", "/signup", "/signup?x=1", "/account/nothing"];
 const known = ["/account", "/signout"];
 
 describe("every page", () => {
-  test.each([...anonymous, ...known])("%s has the whole set of headers and nothing inline", async (path) => {
-    const { headers, html } = await visit({}, { signedIn: known.includes(path) }).get(path);
-    expect(Object.fromEntries(headers)).toMatchObject({
-      "content-type": "text/html; charset=utf-8",
-      "cache-control": "no-store",
-      "referrer-policy": "same-origin",
-      "x-content-type-options": "nosniff",
-      "cross-origin-opener-policy": "same-origin",
-      "content-security-policy":
-        "default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; img-src 'self'; " +
-        "form-action 'self' http://localhost:3000 http://localhost:3001 http://localhost:8000 " +
-        "http://localhost:5173 http://localhost:4321 http://localhost:8080; " +
-        "base-uri 'none'; frame-ancestors 'none'",
-    });
-    expect(html).toStartWith('<!doctype html><html lang="en" data-locale="en-GB">');
-    expect(html).not.toMatch(/<style|\sstyle=|\son[a-z]+=|javascript:/i);
-    expect(
-      [...html.matchAll(/<script([^>]*)>([^<]*)</g)].map(([, attributes, text]) => [attributes, text]),
-    ).toEqual([[expect.stringMatching(/^ src="\/assets\/latchkey-[0-9a-f]{16}\.js" defer$/), ""]]);
-  });
+  test.each([...anonymous, ...known])(
+    "S44: %s has the whole set of headers and nothing inline",
+    async (path) => {
+      const { headers, html } = await visit({}, { signedIn: known.includes(path) }).get(path);
+      expect(Object.fromEntries(headers)).toMatchObject({
+        "content-type": "text/html; charset=utf-8",
+        "cache-control": "no-store",
+        "referrer-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+        "cross-origin-opener-policy": "same-origin",
+        "content-security-policy":
+          "default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; img-src 'self'; " +
+          "form-action 'self' http://localhost:3000 http://localhost:3001 http://localhost:8000 " +
+          "http://localhost:5173 http://localhost:4321 http://localhost:8080; " +
+          "base-uri 'none'; frame-ancestors 'none'",
+      });
+      expect(html).toStartWith('<!doctype html><html lang="en" data-locale="en-GB">');
+      expect(html).not.toMatch(/<style|\sstyle=|\son[a-z]+=|javascript:/i);
+      expect(
+        [...html.matchAll(/<script([^>]*)>([^<]*)</g)].map(([, attributes, text]) => [attributes, text]),
+      ).toEqual([[expect.stringMatching(/^ src="\/assets\/latchkey-[0-9a-f]{16}\.js" defer$/), ""]]);
+    },
+  );
 
   test("gives listed origins no way to read it", async () => {
     const { headers } = await visit({}, { signedIn: true }).get("/account", {
@@ -34,7 +37,7 @@ describe("every page", () => {
     expect([...headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
   });
 
-  test("answers HEAD and a trailing slash like GET", async () => {
+  test("S43: answers HEAD and a trailing slash like GET", async () => {
     const visitor = visit();
     const get = await visitor.get("/signin");
     const head = await visitor.send(

@@ -115,7 +115,7 @@ describe("verifySignedToken", () => {
 });
 
 describe("sessionCookieName", () => {
-  test("has the prefix that browsers enforce exactly behind https", () => {
+  test("S27: has the prefix that browsers enforce exactly behind https", () => {
     expect([sessionCookieName(false), sessionCookieName(true)]).toEqual([name, `__Secure-${name}`]);
   });
 });

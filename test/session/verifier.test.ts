@@ -71,7 +71,7 @@ describe("createVerifier", () => {
     expect(await waiting).toEqual({ session: row("a") });
   });
 
-  test("ends a session by its expiry as the clock moves, though the store still has the row", async () => {
+  test("S23: ends a session by its expiry as the clock moves, though the store still has the row", async () => {
     const { look, clock } = open([row("a")]);
     for (const [at, found] of [
       [start + 7 * day - 1, "id-a"],
@@ -85,7 +85,7 @@ describe("createVerifier", () => {
     }
   });
 
-  test("ends a session at its absolute lifetime, whatever its row says", async () => {
+  test("S22: ends a session at its absolute lifetime, whatever its row says", async () => {
     const { look, clock } = open([row("a", { expiresAt: start + 90 * day })]);
     clock.now = start + 30 * day;
     expect(await look(cookie("a"))).toBe("id-a");

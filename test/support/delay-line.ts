@@ -14,8 +14,18 @@ export interface Sink {
   readonly end: () => void;
 }
 
-/** @param delayMs asked for each part, at the granularity of timers, 1 ms; what is due together is written together. */
-export function createDelayLine(delayMs: () => number, sink: Sink, stalledFromStart: boolean): DelayLine {
+export interface Pace {
+  /** At the granularity of timers, 1 ms; what is due together is written together. */
+  readonly delayMs: () => number;
+  /** How many pass in a second at the most; null for any number. */
+  readonly bytesPerSecond: () => number | null;
+}
+
+/** Of a connection that is throttled, so many parts pass in a second. */
+const partsPerSecond = 50;
+
+/** @param pace asked for each part. */
+export function createDelayLine(pace: Pace, sink: Sink, stalledFromStart: boolean): DelayLine {
   const queue: { readonly dueAt: number; readonly bytes: Uint8Array | "end" }[] = [];
   let stalled = stalledFromStart;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,14 +46,29 @@ export function createDelayLine(delayMs: () => number, sink: Sink, stalledFromSt
     const [next] = queue;
     if (next !== undefined) timer = setTimeout(release, Math.max(0, next.dueAt - performance.now()));
   };
-  const push = (bytes: Uint8Array | "end") => {
-    const delay = delayMs();
-    if (delay === 0 && !stalled && queue.length === 0) return write([bytes]);
-    queue.push({ dueAt: performance.now() + delay, bytes });
-    timer ??= setTimeout(release, delay);
+  /** When the last part that was pushed is due: none overtakes another. */
+  const lastDueAt = () => queue.at(-1)?.dueAt ?? 0;
+  const push = (bytes: Uint8Array | "end", dueAt = performance.now() + pace.delayMs()) => {
+    if (dueAt <= performance.now() && !stalled && queue.length === 0) return write([bytes]);
+    queue.push({ dueAt: Math.max(dueAt, lastDueAt()), bytes });
+    timer ??= setTimeout(release, Math.max(0, dueAt - performance.now()));
+  };
+  /** Parts that leave one after the other, each when the line has carried it. */
+  const trickle = (bytes: Uint8Array, rate: number) => {
+    const size = Math.max(1, Math.floor(rate / partsPerSecond));
+    let dueAt = Math.max(performance.now() + pace.delayMs(), lastDueAt());
+    for (let at = 0; at < bytes.length; at += size) {
+      const part = bytes.subarray(at, at + size);
+      dueAt += (part.length / rate) * 1000;
+      push(part, dueAt);
+    }
   };
   return {
-    push,
+    push(bytes) {
+      const rate = pace.bytesPerSecond();
+      if (rate === null) push(bytes);
+      else trickle(bytes, rate);
+    },
     end: () => push("end"),
     stall(on) {
       stalled = on;

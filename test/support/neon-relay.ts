@@ -1,4 +1,4 @@
-import { createLinks, type Link, type Network, type RelayOptions } from "./relay.ts";
+import { createLinks, type Link, type Network, networkOf, type RelayOptions } from "./relay.ts";
 
 /** Stands in for Neon's WebSocket proxy: `ws://127.0.0.1:port/v1?address=host:port` relays to PostgreSQL's port. */
 export interface NeonRelay extends Network {
@@ -44,11 +44,7 @@ export async function startNeonRelay(options: RelayOptions = {}): Promise<NeonRe
   });
   return {
     proxyUrl: () => `ws://127.0.0.1:${server.port}/v1`,
-    cut: links.cut,
-    cutNext: links.cutNext,
-    delay: links.delay,
-    stall: links.stall,
-    sleep: links.sleep,
+    ...networkOf(links),
     async close() {
       links.cut();
       await server.stop(true);

@@ -79,7 +79,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   };
 }
 
-async function startOnFreePort(cluster: Cluster): Promise<Postmaster> {
+export async function startOnFreePort(cluster: Cluster): Promise<Postmaster> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await startPostmaster(cluster, freePort());
@@ -94,7 +94,7 @@ async function startOnFreePort(cluster: Cluster): Promise<Postmaster> {
  * A free port below the ephemeral range: while the server restarts, a client that keeps connecting could otherwise be
  * given that very port as its own and connect to itself.
  */
-function freePort(): number {
+export function freePort(): number {
   for (let attempt = 1; ; attempt++) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     try {

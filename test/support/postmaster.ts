@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { asServerUser, type Cluster } from "./postgres-cluster.ts";
 import { forgetProcess, watchProcess } from "./reaper.ts";
@@ -15,9 +15,13 @@ export interface Postmaster {
   readonly pid: number;
   readonly port: number;
   readonly stop: (mode: ShutdownMode) => Promise<void>;
+  /** SIGKILL: `machine` of the postmaster and all of its processes at once, `postmaster` of that alone. */
+  readonly kill: (what: "machine" | "postmaster") => Promise<void>;
+  /** Makes a primary of a standby, as `pg_ctl promote` does; resolves once that is asked for. */
+  readonly promote: () => void;
 }
 
-/** Resolves once the server takes connections; throws with its log when it ends before that. */
+/** Resolves once the server takes connections, or is a standby that takes none; throws with its log when it ends before that. */
 export async function startPostmaster(cluster: Cluster, port: number): Promise<Postmaster> {
   const logFile = join(cluster.directory, "server.log");
   // A file, not a pipe: a test that blocks this process must not block the server's logging.
@@ -50,7 +54,30 @@ export async function startPostmaster(cluster: Cluster, port: number): Promise<P
         throw new Error(`PostgreSQL ${child.pid} was still there after ${stopTimeoutMs} ms`);
       forgetProcess(child.pid);
     },
+    async kill(what) {
+      // Each process of the server has a session of its own: no group has them all.
+      const pids = what === "machine" ? [child.pid, ...childrenOf(child.pid)] : [child.pid];
+      for (const pid of pids) killHard(pid);
+      await child.exited;
+      forgetProcess(child.pid);
+    },
+    promote() {
+      writeFileSync(join(cluster.dataDirectory, "promote"), "");
+      child.kill("SIGUSR1");
+    },
   };
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+}
+
+function killHard(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself.
+  }
 }
 
 function settings(port: number): string[] {
@@ -71,11 +98,11 @@ function settings(port: number): string[] {
   }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
-/** postmaster.pid: the process id in line 1, `ready` in line 8 once connections are accepted (what pg_ctl reads). */
+/** postmaster.pid: the process id in line 1, `ready` or `standby` in line 8 once it is what it is to be (what pg_ctl reads). */
 function isReady(dataDirectory: string, pid: number): boolean {
   try {
     const lines = readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n");
-    return lines[0] === String(pid) && lines[7]?.trim() === "ready";
+    return lines[0] === String(pid) && /^(?:ready|standby) *$/.test(lines[7] ?? "");
   } catch {
     return false;
   }

@@ -11,6 +11,14 @@ export interface Network {
   readonly delay: (ms: number) => void;
   /** While on, no byte passes in either direction and nobody is told; afterwards what was held arrives. */
   readonly stall: (on: boolean) => void;
+  /** As `stall`, but of what the database says alone: it carries out what it is asked, and nobody hears of it. */
+  readonly mute: (on: boolean) => void;
+  /** While on, each connection is reset as soon as the database has said something of more than one byte, of which half arrives. */
+  readonly tear: (on: boolean) => void;
+  /** While on, whatever the database says is followed by the end of what it says; what it is told still arrives. */
+  readonly halfClose: (on: boolean) => void;
+  /** Lets so many bytes a second pass each way on each connection, a few at a time; null lifts it. */
+  readonly throttle: (bytesPerSecond: number | null) => void;
   /** Falls asleep: breaks every connection, takes the next ones, and answers on them `wakeMs` after the first. */
   readonly sleep: (wakeMs: number) => void;
 }
@@ -23,6 +31,8 @@ export interface RelayOptions {
 /** The side that connected to the relay, over TCP or WebSocket. */
 interface ClientSide extends Sink {
   readonly terminate: () => void;
+  /** Says that nothing more is said, and goes on listening. */
+  readonly shutdown?: () => void;
 }
 
 /** One relayed connection: what the client's socket reports goes in here. */
@@ -36,13 +46,22 @@ export interface Links extends Network {
   readonly open: (client: ClientSide, port: number) => Link;
 }
 
+/** What a relay shows of its links. */
+export function networkOf({ open: _open, ...network }: Links): Network {
+  return network;
+}
+
 export function createLinks({ delayMs = 0 }: RelayOptions): Links {
   const live = new Map<object, { readonly lines: readonly DelayLine[]; readonly terminate: () => void }>();
   let stalled = false;
   let wakeMs: number | undefined;
   let cutsNext = false;
   let delay = delayMs;
-  const oneWay = () => delay / 2;
+  let bytesPerSecond: number | null = null;
+  let isMute = false;
+  let tears = false;
+  let halfCloses = false;
+  const pace = { delayMs: () => delay / 2, bytesPerSecond: () => bytesPerSecond };
   const stall = (on: boolean) => {
     stalled = on;
     for (const { lines } of live.values()) for (const line of lines) line.stall(on);
@@ -58,13 +77,22 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
       const link = {};
       const forget = () => void live.delete(link);
       const toClient = createDelayLine(
-        oneWay,
+        pace,
         { write: client.write, end: () => (client.end(), forget()) },
-        stalled,
+        stalled || isMute,
       );
-      const server = connectToServer(port, { received: toClient.push, closed: toClient.end });
+      const said = (bytes: Uint8Array) => {
+        if (tears && bytes.length > 1) {
+          client.write(bytes.subarray(0, bytes.length >> 1));
+          live.delete(link);
+          return terminate();
+        }
+        toClient.push(bytes);
+        if (halfCloses) client.shutdown?.();
+      };
+      const server = connectToServer(port, { received: said, closed: toClient.end });
       const toServer = createDelayLine(
-        oneWay,
+        pace,
         { write: server.write, end: () => (server.end(), forget()) },
         stalled,
       );
@@ -91,6 +119,19 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
       delay = ms;
     },
     stall,
+    mute(on) {
+      isMute = on;
+      for (const { lines } of live.values()) lines[0]?.stall(on);
+    },
+    tear(on) {
+      tears = on;
+    },
+    halfClose(on) {
+      halfCloses = on;
+    },
+    throttle(rate) {
+      bytesPerSecond = rate;
+    },
     sleep(ms) {
       cut();
       stall(true);
@@ -152,6 +193,9 @@ export function createSocketWriter(): SocketWriter {
       if (state !== "open") return;
       state = "ending";
       flush();
+    },
+    shutdown() {
+      if (state === "open") socket?.shutdown();
     },
     terminate() {
       state = "terminated";

@@ -4,6 +4,7 @@ import {
   createSocketWriter,
   type Link,
   type Network,
+  networkOf,
   type RelayOptions,
   type SocketWriter,
 } from "./relay.ts";
@@ -44,11 +45,7 @@ export async function startTcpRelay({ targetPort, ...options }: TcpRelayOptions)
   });
   return {
     port: listener.port,
-    cut: links.cut,
-    cutNext: links.cutNext,
-    delay: links.delay,
-    stall: links.stall,
-    sleep: links.sleep,
+    ...networkOf(links),
     async close() {
       listener.stop(true);
       links.cut();

@@ -1,0 +1,137 @@
+/**
+ * Holds what a run of the tests reported against the promises of `docs/security-checklist.md`. A test carries a number
+ * when its name, or that of a `describe` around it, has it as a word: `S13: …`, `S10, S11: …`.
+ */
+
+/** A line of the checklist. */
+export interface Requirement {
+  readonly number: string;
+  readonly text: string;
+}
+
+/** A test as the report has it. */
+interface Trial {
+  /** Its own name behind those of its describes, the innermost first. */
+  readonly name: string;
+  readonly file: string;
+  outcome: "passed" | "failed" | "skipped";
+}
+
+/** - `in part`: its tests pass, and something is named that is missing. */
+type Result = "held" | "in part" | "failed" | "not tried";
+
+export interface Verdict extends Requirement {
+  readonly result: Result;
+  /** For each file, how many tests. */
+  readonly files: ReadonlyMap<string, number>;
+  readonly databases: readonly string[];
+}
+
+/** What cannot hold yet, and why: every other promise must have a test, or the run fails. */
+export const waiting: Readonly<Record<string, string>> = { S18: "resetting a password waits for mail" };
+
+/** What holds in part, and what is missing: never counted as held. */
+export const inPart: Readonly<Record<string, string>> = {
+  S12: "that sign-up answers alike for everybody waits for mail",
+  S84: "a backup under load waits for the backup command",
+  S89: "a list of components and checksums wait for releases",
+};
+
+/** @returns each number that a name carries, once. */
+export function numbersIn(name: string): string[] {
+  return [...new Set([...name.matchAll(/(?<![\w-])S[1-9]\d?(?![\w-])/g)].map(([number]) => number))];
+}
+
+/** @param markdown the checklist's: `| S1 | what must hold | where it is tried |`. */
+export function readRequirements(markdown: string): Requirement[] {
+  return [...markdown.matchAll(/^\| (S\d+) \| (.+?) \|/gm)].map(([, number = "", text = ""]) => ({
+    number,
+    text,
+  }));
+}
+
+/** @param junit what `bun test --reporter=junit` wrote. */
+export function readTrials(junit: string): Trial[] {
+  const trials: Trial[] = [];
+  new HTMLRewriter()
+    .on("testcase", {
+      element(element) {
+        const attribute = (name: string) => decodeEntities(element.getAttribute(name) ?? "");
+        const name = [attribute("classname"), attribute("name")].filter((part) => part !== "").join(" > ");
+        trials.push({ name, file: attribute("file"), outcome: "passed" });
+      },
+    })
+    // HTML knows no `<testcase />`, and sees each inside the one before: what follows a test is the last one's.
+    .on("failure, error, skipped", {
+      element({ tagName }) {
+        const last = trials.at(-1);
+        if (last !== undefined) last.outcome = tagName === "skipped" ? "skipped" : "failed";
+      },
+    })
+    .transform(junit);
+  return trials;
+}
+
+const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
+/** XML's five and the numbered ones; each once, so that `&amp;lt;` is `&lt;`. */
+function decodeEntities(text: string): string {
+  return text.replaceAll(/&(?:#x([\da-f]+)|#(\d+)|([a-z]+));/gi, (whole, hex, decimal, name) => {
+    if (name !== undefined) return entities[name] ?? whole;
+    return String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16));
+  });
+}
+
+export function judge(requirements: readonly Requirement[], trials: readonly Trial[]): Verdict[] {
+  return requirements.map((requirement) => {
+    const { number } = requirement;
+    const own = trials.filter(({ name }) => numbersIn(name).includes(number));
+    const files = Map.groupBy(own, ({ file }) => file);
+    return {
+      ...requirement,
+      result: resultOf(number, own),
+      files: new Map([...files].sort().map(([file, ofFile]) => [file, ofFile.length])),
+      databases: ["sqlite", "postgres", "neon"].filter((database) =>
+        own.some(({ name }) => databasePattern(database).test(name)),
+      ),
+    };
+  });
+}
+
+function resultOf(number: string, trials: readonly Trial[]): Result {
+  if (trials.some(({ outcome }) => outcome === "failed")) return "failed";
+  if (trials.length === 0 || trials.some(({ outcome }) => outcome === "skipped")) return "not tried";
+  return number in inPart || number in waiting ? "in part" : "held";
+}
+
+/** The database's name as a word, PostgreSQL's in full too, and no part of an address. */
+function databasePattern(database: string): RegExp {
+  return new RegExp(String.raw`(?<![\w.:/-])${database}(?:ql)?(?![\w:/-]|\.\w)`, "i");
+}
+
+/** @returns those that must have a test and have none that ran. */
+export function untried(verdicts: readonly Verdict[]): Verdict[] {
+  return verdicts.filter(({ number, result }) => result === "not tried" && !(number in waiting));
+}
+
+export function firstLine(verdicts: readonly Verdict[]): string {
+  const held = verdicts.filter(({ result }) => result === "held").length;
+  return `${held} of ${verdicts.length} hold`;
+}
+
+export function renderTable(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map(({ number, text, files, databases, result }) => {
+    const tests = [...files].map(([file, count]) => `${file.replace(/^test\//, "")} (${count})`);
+    const because = waiting[number] ?? inPart[number];
+    const said = because === undefined ? result : `${result}: ${because}`;
+    return `| ${number} | ${text} | ${tests.join("<br>") || "–"} | ${databases.join(", ") || "–"} | ${said} |`;
+  });
+  return [
+    firstLine(verdicts),
+    "",
+    "| number | requirement | tests | databases | result |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+    "",
+  ].join("\n");
+}
