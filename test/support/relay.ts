@@ -7,6 +7,8 @@ export interface Network {
   readonly cut: () => void;
   /** Breaks the connection on which the server next says something, which does not arrive: it dies in mid-request. */
   readonly cutNext: () => void;
+  /** Breaks each connection on which latchkey says this, which does not arrive; null no more. */
+  readonly cutOn: (text: string | null) => void;
   /** Adds to every round trip from now on, half of it each way. */
   readonly delay: (ms: number) => void;
   /** While on, no byte passes in either direction and nobody is told; afterwards what was held arrives. */
@@ -60,6 +62,7 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
   let bytesPerSecond: number | null = null;
   let isMute = false;
   let tears = false;
+  let fatal: string | null = null;
   let halfCloses = false;
   const pace = { delayMs: () => delay / 2, bytesPerSecond: () => bytesPerSecond };
   const stall = (on: boolean) => {
@@ -104,7 +107,8 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
       };
       live.set(link, { lines, terminate });
       const received = (bytes: Uint8Array) => {
-        if (!cutsNext) return toServer.push(bytes);
+        const isFatal = fatal !== null && Buffer.from(bytes).includes(fatal);
+        if (!cutsNext && !isFatal) return toServer.push(bytes);
         cutsNext = false;
         live.delete(link);
         terminate();
@@ -119,6 +123,9 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
       delay = ms;
     },
     stall,
+    cutOn(text) {
+      fatal = text;
+    },
     mute(on) {
       isMute = on;
       for (const { lines } of live.values()) lines[0]?.stall(on);
