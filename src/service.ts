@@ -19,6 +19,7 @@ import type { Log } from "./log.ts";
 import { createPasswords } from "./auth/password.ts";
 import { loadSecrets, orphanedSecret } from "./data-directory.ts";
 import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
+import { createEndings } from "./session/endings.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
 import { createVerifier, isForOneDay } from "./session/verifier.ts";
 
@@ -145,13 +146,14 @@ function createSessions(
     hasForeignHashes: foreignHashes.areThere,
   });
   const cookieName = sessionCookieName(config.secure);
-  const auth = createAuth({ config, secrets, database, units, passwords, cookieName });
   const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
+  const endings = createEndings(sessionMaxAgeSeconds, now);
+  const auth = createAuth({ config, secrets, database, units, passwords, cookieName, endings });
   const rules = {
     passwordMinLength: config.passwordMinLength,
     requireUnguessable: createGuessRules(config),
   };
-  const shared = { sessions: database.sessions, cookieName, sessionMaxAgeSeconds, now };
+  const shared = { sessions: database.sessions, cookieName, lives: endings.lives };
   const readToken = createTokenReader(secrets);
   const verify = createVerifier({ ...shared, readToken, bearer: config.bearer });
   return {
@@ -190,6 +192,8 @@ function createSessions(
       readToken: secrets.length === 1 ? readToken : createTokenReader(secrets.slice(0, 1)),
       sessionExpiresInSeconds,
       sessionUpdateAgeSeconds,
+      sessionMaxAgeSeconds,
+      now,
     }),
   };
 }

@@ -6,6 +6,7 @@ import { createPasswords } from "../src/auth/password.ts";
 import { createUnits } from "../src/auth/unit-of-work.ts";
 import type { Database } from "../src/database/database.ts";
 import { openLog } from "../src/log.ts";
+import { createEndings } from "../src/session/endings.ts";
 import { createTokenReader, sessionCookieName } from "../src/session/cookie.ts";
 import { createSessionReader, isClamped } from "../src/session/get-session.ts";
 import { createVerifier } from "../src/session/verifier.ts";
@@ -33,6 +34,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
     const passwords = createPasswords({ concurrency: 1, hasForeignHashes: () => false });
+    const endings = createEndings(config.sessionMaxAgeSeconds, Date.now);
     const shared = {
       sessions: {
         ...database.sessions,
@@ -45,6 +47,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
       cookieName: sessionCookieName(false),
       ...config,
       now: Date.now,
+      lives: endings.lives,
     };
     const verify = createVerifier(shared);
     const app = createApp({
@@ -65,6 +68,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
           units,
           passwords,
           cookieName: shared.cookieName,
+          endings,
         }),
         units,
         passwords,

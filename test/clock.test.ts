@@ -51,6 +51,21 @@ describe.each(dialects)("S87: a clock that jumps, on %s", (dialect) => {
     return { ask, enter, seen };
   }
 
+  test("put back revives no session that was found ended, on any route", async () => {
+    const { ask, enter, seen } = await open();
+    const { cookie } = await enter("/api/auth/sign-up/email");
+    const other = await enter("/api/auth/sign-in/email");
+    const now = Date.now();
+    setSystemTime(now + year);
+    expect((await ask("/api/auth/verify", cookie)).status).toBe(401);
+    setSystemTime(now);
+    expect(await seen(other.cookie)).toEqual({ verify: 200, session: "somebody", health: 200 });
+    const changed = await ask("/api/auth/update-user", cookie, { name: "Revived" });
+    const listed = await ask("/api/auth/list-sessions", cookie);
+    expect([changed.status, listed.status]).toEqual([401, 401]);
+    expect(await seen(cookie)).toEqual({ verify: 401, session: "nobody", health: 200 });
+  });
+
   test.each([
     ["forth", year, { verify: 401, session: "nobody", health: 200 }],
     // A session that was made in the future is none that latchkey made.

@@ -4,6 +4,7 @@ import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/store-error.ts";
+import type { Endings } from "../session/endings.ts";
 import { clockToleranceMs, isForOneDay, isSound, sessionEnd } from "../session/verifier.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
 
@@ -29,7 +30,7 @@ interface Lifetime {
  * write begins its transaction, and everything after runs inside. Failures of the store are kept on the unit, because
  * BetterAuth answers them as 401, 422 or 500; sessions end at their absolute lifetime, whatever the row says.
  */
-export function createAdapter(database: Database, units: Units, lifetimes: Lifetimes) {
+export function createAdapter(database: Database, units: Units, lifetimes: Lifetimes, endings: Endings) {
   const { sessionMaxAgeSeconds } = lifetimes;
   const config = { provider: database.provider, schema: { ...database.schema } };
   return (options: BetterAuthOptions): Adapter => {
@@ -48,7 +49,7 @@ export function createAdapter(database: Database, units: Units, lifetimes: Lifet
       try {
         const result = await call();
         if (unit !== undefined) remember(unit, model, result);
-        return model === "session" ? endSessions(result, sessionMaxAgeSeconds) : result;
+        return model === "session" ? endSessions(result, sessionMaxAgeSeconds, endings) : result;
       } catch (error) {
         throw translated(error, model, unit);
       }
@@ -176,13 +177,17 @@ function hasLifetime(value: unknown): value is Lifetime {
 }
 
 /** Shows sessions with the end that counts: the absolute lifetime is not BetterAuth's idea. */
-function endSessions<T>(result: T, maxAgeSeconds: number): T {
-  if (Array.isArray(result)) return result.map((row: unknown) => endSessions(row, maxAgeSeconds)) as T;
+function endSessions<T>(result: T, maxAgeSeconds: number, endings: Endings): T {
+  if (Array.isArray(result))
+    return result.map((row: unknown) => endSessions(row, maxAgeSeconds, endings)) as T;
   if (!hasLifetime(result)) return result;
   const instants = instantsOf(result);
   // BetterAuth asks whether it is past, which a damaged instant never is.
   if (!isSound(instants, Date.now())) return { ...result, expiresAt: new Date(0) };
   const end = sessionEnd(instants, maxAgeSeconds);
+  const { token } = result as { readonly token?: unknown };
+  if (typeof token === "string" && end >= Date.now() && !endings.lives({ token, ...instants }))
+    return { ...result, expiresAt: new Date(0) };
   return end === result.expiresAt.getTime() ? result : { ...result, expiresAt: new Date(end) };
 }
 

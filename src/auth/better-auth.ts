@@ -1,5 +1,6 @@
 import { type BetterAuthOptions, betterAuth } from "better-auth/minimal";
 import { createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
+import type { Endings } from "../session/endings.ts";
 import { allCookies, verifySignedToken } from "../session/cookie.ts";
 import { clockToleranceMs } from "../session/verifier.ts";
 import { createAdapter } from "./adapter.ts";
@@ -23,6 +24,7 @@ export interface AuthDeps {
   readonly units: Units;
   readonly passwords: Passwords;
   readonly cookieName: string;
+  readonly endings: Endings;
 }
 
 export type Auth = ReturnType<typeof createAuth>;
@@ -41,7 +43,7 @@ function authOptions(deps: AuthDeps) {
     basePath: "/api/auth",
     secret,
     trustedOrigins: [...config.trustedOrigins],
-    database: createAdapter(deps.database, units, config),
+    database: createAdapter(deps.database, units, config, deps.endings),
     emailAndPassword: {
       enabled: true,
       disableSignUp: config.signUp === "closed",

@@ -1,6 +1,6 @@
 import { plainCookie, type ReadToken } from "./cookie.ts";
 import type { SessionRow, SessionStore } from "../database/sessions/store.ts";
-import { isForOneDay, isLive, sessionEnd } from "./verifier.ts";
+import { isForOneDay, sessionEnd } from "./verifier.ts";
 
 export interface SessionReaderDeps {
   readonly sessions: SessionStore;
@@ -10,6 +10,8 @@ export interface SessionReaderDeps {
   readonly sessionExpiresInSeconds: number;
   readonly sessionUpdateAgeSeconds: number;
   readonly sessionMaxAgeSeconds: number;
+  /** Whether a session lives now, and was not found ended before. */
+  readonly lives: (row: SessionRow) => boolean;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
 }
@@ -58,7 +60,7 @@ export function createSessionReader(deps: SessionReaderDeps): ReadSession {
 function needsBetterAuth(row: SessionRow, deps: SessionReaderDeps): boolean {
   const now = deps.now();
   const end = sessionEnd(row, deps.sessionMaxAgeSeconds);
-  if (!isLive(row, deps.sessionMaxAgeSeconds, now)) return true;
+  if (!deps.lives(row)) return true;
   const due = end - deps.sessionExpiresInSeconds * 1000 + deps.sessionUpdateAgeSeconds * 1000 <= now;
   return due && !isClamped(row, deps.sessionMaxAgeSeconds) && !isForOneDay(row, deps.sessionExpiresInSeconds);
 }

@@ -10,9 +10,8 @@ export interface VerifierDeps {
   readonly readToken: ReadToken;
   readonly cookieName: string;
   readonly bearer: "off" | "signed";
-  readonly sessionMaxAgeSeconds: number;
-  /** The clock, in ms since the epoch. */
-  readonly now: () => number;
+  /** Whether a session lives now, and was not found ended before. */
+  readonly lives: (row: SessionRow) => boolean;
 }
 
 export type Verify = (
@@ -74,9 +73,7 @@ export function isForOneDay(
  */
 export function createVerifier(deps: VerifierDeps): Verify {
   const judge = (row: SessionRow | null): Verification =>
-    row !== null && isLive(row, deps.sessionMaxAgeSeconds, deps.now())
-      ? { session: row }
-      : { refusal: "SESSION_EXPIRED" };
+    row !== null && deps.lives(row) ? { session: row } : { refusal: "SESSION_EXPIRED" };
   return (cookie, authorization) => {
     const bearer = deps.bearer === "signed" ? bearerToken(authorization) : undefined;
     // A bearer value whose signature verifies wins, else the cookie.

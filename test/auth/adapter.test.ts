@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createEndings } from "../../src/session/endings.ts";
 import { createAdapter } from "../../src/auth/adapter.ts";
 import { createUnits, newUnit, type Units } from "../../src/auth/unit-of-work.ts";
 import type { Database } from "../../src/database/database.ts";
@@ -22,10 +23,9 @@ describe.each(dialects)("createAdapter on %s", (dialect) => {
     units = createUnits(database, () => {
       commits += 1;
     });
-    adapter = createAdapter(database, units, {
-      sessionMaxAgeSeconds: 30 * 86_400,
-      sessionExpiresInSeconds: 7 * 86_400,
-    })({});
+    const lifetimes = { sessionMaxAgeSeconds: 30 * 86_400, sessionExpiresInSeconds: 7 * 86_400 };
+    const endings = createEndings(lifetimes.sessionMaxAgeSeconds, Date.now);
+    adapter = createAdapter(database, units, lifetimes, endings)({});
   });
   afterAll(async () => {
     await database.close();

@@ -1,6 +1,7 @@
 import { LimitReached } from "../../src/auth/limits.ts";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { hashPassword as hashByScrypt } from "better-auth/crypto";
+import { createEndings } from "../../src/session/endings.ts";
 import { createAuth } from "../../src/auth/better-auth.ts";
 import { type AuthRequest, createHandle } from "../../src/auth/handle.ts";
 import { createPasswords, type Passwords } from "../../src/auth/password.ts";
@@ -39,7 +40,16 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       ...passwords,
     };
     const cookieName = "better-auth.session_token";
-    const auth = createAuth({ config, secrets: [secret], database, units, passwords: hashing, cookieName });
+    const endings = createEndings(config.sessionMaxAgeSeconds, Date.now);
+    const auth = createAuth({
+      config,
+      secrets: [secret],
+      database,
+      units,
+      passwords: hashing,
+      cookieName,
+      endings,
+    });
     const background: Promise<void>[] = [];
     const rehashErrors: unknown[] = [];
     const deps = {

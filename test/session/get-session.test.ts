@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createEndings } from "../../src/session/endings.ts";
 import { createTokenReader, signToken } from "../../src/session/cookie.ts";
 import { createSessionReader, isClamped } from "../../src/session/get-session.ts";
 import type { SessionRow } from "../../src/database/sessions/store.ts";
@@ -41,6 +42,7 @@ function open(row: SessionRow | null, { now = start } = {}) {
     sessionUpdateAgeSeconds: 86_400,
     sessionMaxAgeSeconds: 30 * 86_400,
     now: () => clock.now,
+    lives: createEndings(30 * 86_400, () => clock.now).lives,
   });
   return { read, clock, current };
 }
@@ -117,6 +119,7 @@ describe("createSessionReader", () => {
       sessionUpdateAgeSeconds: 86_400,
       sessionMaxAgeSeconds: 30 * 86_400,
       now: () => start,
+      lives: () => true,
     });
     expect(await read(cookie)).toBe(String(open(live).read(cookie)));
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { storeUnavailable } from "../../src/database/store-error.ts";
+import { createEndings } from "../../src/session/endings.ts";
 import { createTokenReader, signToken } from "../../src/session/cookie.ts";
 import type { SessionRow, SessionStore } from "../../src/database/sessions/store.ts";
 import { createVerifier, sessionEnd } from "../../src/session/verifier.ts";
@@ -49,8 +50,7 @@ function open(rows: readonly SessionRow[], { bearer = "off" as "off" | "signed",
     readToken: createTokenReader([secret]),
     cookieName: name,
     bearer,
-    sessionMaxAgeSeconds: 30 * 86_400,
-    now: () => clock.now,
+    lives: createEndings(30 * 86_400, () => clock.now).lives,
   });
   const look = async (cookie: string | null, authorization: string | null = null) => {
     const result = await verify(cookie, authorization);
@@ -78,11 +78,31 @@ describe("createVerifier", () => {
       [start + 7 * day, "id-a"],
       [start + 7 * day + 1, "SESSION_EXPIRED"],
       [start + 60 * day, "SESSION_EXPIRED"],
-      [start, "id-a"],
+      [start, "SESSION_EXPIRED"],
     ] as const) {
       clock.now = at;
       expect([at, await look(cookie("a"))]).toEqual([at, found]);
     }
+  });
+
+  test("S87: does not revive a session that it found ended when the clock is put back", async () => {
+    const [ended, fresh] = [row("a"), row("b")];
+    const { look, clock } = open([ended, fresh]);
+    clock.now = start + 7 * day + 1;
+    expect(await look(cookie("a"))).toBe("SESSION_EXPIRED");
+    clock.now = start;
+    expect([await look(cookie("a")), await look(cookie("b"))]).toEqual(["SESSION_EXPIRED", "id-b"]);
+    // Whoever gave it a later end since then meant it.
+    Object.assign(ended, { expiresAt: ended.expiresAt + day });
+    expect(await look(cookie("a"))).toBe("id-a");
+  });
+
+  test("S87: gives a session from the future back when the clock is right again", async () => {
+    const { look, clock } = open([row("a")]);
+    clock.now = start - 365 * day;
+    expect(await look(cookie("a"))).toBe("SESSION_EXPIRED");
+    clock.now = start;
+    expect(await look(cookie("a"))).toBe("id-a");
   });
 
   test("S22: ends a session at its absolute lifetime, whatever its row says", async () => {
@@ -156,8 +176,7 @@ describe("createVerifier", () => {
       readToken: createTokenReader([secret]),
       cookieName: name,
       bearer: "off",
-      sessionMaxAgeSeconds: 1,
-      now: () => start,
+      lives: () => true,
     } as const;
     const store = (find: SessionStore["find"]): SessionStore => ({
       find,
