@@ -200,7 +200,7 @@ describe("a SQLite file", () => {
   test.each([
     ["empty", "", "is empty"],
     ["another kind of file", "hello, this is no database", "is not a SQLite database"],
-  ])("is refused when it is %s", async (_, content, said) => {
+  ])("S80: is refused when it is %s", async (_, content, said) => {
     const database = await track(openEmpty("sqlite"));
     writeFileSync(pathOf(database), content);
     const before = await database.content();
@@ -209,7 +209,7 @@ describe("a SQLite file", () => {
     expect(readdirSync(dirname(pathOf(database)))).toEqual(["latchkey.db"]);
   });
 
-  test("is refused when it is a directory", async () => {
+  test("S80: is refused when it is a directory", async () => {
     const database = await track(openEmpty("sqlite"));
     rmSync(pathOf(database));
     mkdirSync(pathOf(database));

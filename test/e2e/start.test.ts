@@ -50,7 +50,7 @@ describe("a first start", () => {
     }
   });
 
-  test("killed anywhere, the next one works", async () => {
+  test("S80: killed anywhere, the next one works", async () => {
     for (let round = 0; round < 12; round += 1) {
       const cwd = temporaryDirectory("killed");
       const started = spawnLatchkey({ env: {}, cwd, readyTimeoutMs: 20 + round * 12 }).catch(() => undefined);
@@ -74,7 +74,7 @@ describe("a first start", () => {
   test.each([
     ["an empty file", ""],
     ["another file", "not a database at all, but long enough to be read"],
-  ])("refuses %s in the database's place, and leaves it", async (_name, content) => {
+  ])("S80: refuses %s in the database's place, and leaves it", async (_name, content) => {
     const cwd = temporaryDirectory("damaged");
     const path = join(cwd, "data", "latchkey.db");
     await Bun.write(path, content);
