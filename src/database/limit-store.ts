@@ -37,13 +37,13 @@ interface Step {
   readonly changes: Change[];
 }
 
-/** Of SQL's placeholders; the rest waits for the next transaction. */
+/** Of SQL's placeholders; the rest waits for the next statement. */
 const keysMax = 100;
 
 /**
- * Builds the store. Whatever comes while a transaction is under way goes into the next one: a flood costs few of them.
+ * Builds the store. Whatever comes while a statement is under way goes into the next one: a flood costs few of them.
  * @param now the clock, in ms since the epoch.
- * @param onWrite hears of every transaction.
+ * @param onWrite hears of every write.
  */
 export function createLimitStore(database: Database, now: () => number, onWrite: () => void): LimitStore {
   let waiting: Step[] = [];
@@ -82,46 +82,34 @@ export function createLimitStore(database: Database, now: () => number, onWrite:
     takeBack: (key) => new Promise((resolve, reject) => enqueue({ kind: "takeBack", key, resolve, reject })),
     remove: (key) => new Promise((resolve, reject) => enqueue({ kind: "remove", key, resolve, reject })),
     async find(key) {
-      const transaction = await database.begin();
-      try {
-        const placeholder = database.provider === "pg" ? "$1" : "?";
-        const text = `SELECT points, expires_at AS ends FROM latchkey_limit WHERE key = ${placeholder}`;
-        const [row] = await transaction.query(text, [key]);
-        const count = row === undefined ? null : countOf(row);
-        return count === null || count.expiresAt <= now() ? null : count;
-      } finally {
-        await transaction.rollback();
-      }
+      const placeholder = database.provider === "pg" ? "$1" : "?";
+      const text = `SELECT points, expires_at AS ends FROM latchkey_limit WHERE key = ${placeholder}`;
+      const [row] = await database.change(text, [key]);
+      const count = row === undefined ? null : countOf(row);
+      return count === null || count.expiresAt <= now() ? null : count;
     },
   };
 }
 
 async function writeStep(database: Database, { changes }: Step, at: number): Promise<void> {
-  const transaction = await database.begin();
   const numbered = (text: string) => {
     let number = 0;
     return database.provider === "pg" ? text.replaceAll("?", () => `$${(number += 1)}`) : text;
   };
-  const run = (text: string, values: readonly Parameter[]) => transaction.query(numbered(text), values);
+  const run = (text: string, values: readonly Parameter[]) => database.change(numbered(text), values);
   const done: (() => void)[] = [];
-  try {
-    const added = Map.groupBy(
-      changes.filter((change) => change.kind === "add"),
-      ({ key }) => key,
-    );
-    if (added.size > 0) {
-      const counts = await runAdditions(run, added, at);
-      for (const [key, additions] of added) done.push(() => resolveAdditions(additions, counts.get(key)));
-    }
-    const takings = changes.filter((change) => change.kind !== "add");
-    const keysOf = (kind: Taking["kind"]) => takings.filter((one) => one.kind === kind).map(({ key }) => key);
-    await runTakings(run, keysOf("takeBack").toSorted(), keysOf("remove").toSorted());
-    for (const { resolve } of takings) done.push(resolve);
-    await transaction.commit();
-  } catch (error) {
-    await transaction.rollback();
-    throw error;
+  const added = Map.groupBy(
+    changes.filter((change) => change.kind === "add"),
+    ({ key }) => key,
+  );
+  if (added.size > 0) {
+    const counts = await runAdditions(run, added, at);
+    for (const [key, additions] of added) done.push(() => resolveAdditions(additions, counts.get(key)));
   }
+  const takings = changes.filter((change) => change.kind !== "add");
+  const keysOf = (kind: Taking["kind"]) => takings.filter((one) => one.kind === kind).map(({ key }) => key);
+  await runTakings(run, keysOf("takeBack").toSorted(), keysOf("remove").toSorted());
+  for (const { resolve } of takings) done.push(resolve);
   for (const resolve of done) resolve();
 }
 

@@ -61,6 +61,14 @@ export function openNeon(
       watch.use();
       return transaction(await beginOn(pool, statementTimeoutMs), statementTimeoutMs);
     },
+    async change(text, parameters) {
+      watch.use();
+      try {
+        return (await read(text, [...parameters], "execute")).rows;
+      } catch (cause) {
+        throw storeFailure(cause);
+      }
+    },
     idleMs: watch.idleMs,
     async probe() {
       await read(batchLookup, [[]], "all");

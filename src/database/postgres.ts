@@ -62,6 +62,14 @@ export function openPostgres(url: string, connections: number): Database {
       watch.use();
       return transaction(await beginOn(connect, statementTimeoutMs), statementTimeoutMs);
     },
+    async change(text, parameters) {
+      watch.use();
+      try {
+        return await read(text, [...parameters], false);
+      } catch (cause) {
+        throw storeFailure(cause);
+      }
+    },
     ...(isNeon ? { idleMs: watch.idleMs } : {}),
     async probe() {
       await read(batchLookup, ["{}"], true);

@@ -36,6 +36,23 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
   const writingDb = drizzle(writer, { schema });
   const acquire = createLock();
 
+  const begin = async (): Promise<Transaction> => {
+    requireOwn(file);
+    const deadline = performance.now() + lockTimeoutMs;
+    const release = await acquire(lockTimeoutMs);
+    try {
+      await retryWhileBusy(() => {
+        // Left open by a ROLLBACK that failed.
+        if (writer.inTransaction) writer.run("ROLLBACK");
+        writer.run("BEGIN IMMEDIATE");
+      }, deadline);
+    } catch (cause) {
+      release();
+      throw storeUnavailable(cause);
+    }
+    return transaction(writer, writingDb, file, release);
+  };
+
   return {
     driver: "sqlite",
     provider: "sqlite",
@@ -51,21 +68,17 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
     requireOpen() {
       if (file.isLost()) requireOwn(file);
     },
-    async begin(): Promise<Transaction> {
-      requireOwn(file);
-      const deadline = performance.now() + lockTimeoutMs;
-      const release = await acquire(lockTimeoutMs);
+    begin,
+    async change(text, parameters) {
+      const alone = await begin();
       try {
-        await retryWhileBusy(() => {
-          // Left open by a ROLLBACK that failed.
-          if (writer.inTransaction) writer.run("ROLLBACK");
-          writer.run("BEGIN IMMEDIATE");
-        }, deadline);
+        const rows = await alone.query(text, parameters);
+        await alone.commit();
+        return rows;
       } catch (cause) {
-        release();
-        throw storeUnavailable(cause);
+        await alone.rollback();
+        throw storeFailure(cause);
       }
-      return transaction(writer, writingDb, file, release);
     },
     async probe() {
       file.requireWhole();
