@@ -66,10 +66,6 @@ class DatabaseLimiter extends RateLimiterStoreAbstract {
     return { points: 0, expiresAt: 0 };
   }
 
-  async _get(key: string): Promise<Count | null> {
-    return await this.#store.find(key);
-  }
-
   async _delete(key: string): Promise<boolean> {
     await this.#store.remove(key);
     return true;

@@ -110,8 +110,9 @@ export function createLimits(
     if (attempt.route === "signUp")
       return [{ name: "sign-ups", limiter: signUps, key: address, forgives: false }];
     if (attempt.route !== "signIn") {
-      const session = keyOf(`session:${attempt.session ?? ""}`);
-      return [address, session].map((key) => ({ name: "changes", limiter: changes, key, forgives: true }));
+      // Who shows no session guesses nothing, and shares no count with others who show none.
+      const keys = attempt.session === null ? [address] : [address, keyOf(`session:${attempt.session}`)];
+      return keys.map((key) => ({ name: "changes", limiter: changes, key, forgives: true }));
     }
     const found = accountOf(attempt);
     const counters: Counter[] = [{ name: "sign-ins", limiter: signIns, key: address, forgives: true }];

@@ -14,7 +14,6 @@ export interface LimitStore {
   /** Takes one point back, if there is one. */
   takeBack(key: string): Promise<void>;
   remove(key: string): Promise<void>;
-  find(key: string): Promise<Count | null>;
 }
 
 interface Adding {
@@ -81,13 +80,6 @@ export function createLimitStore(database: Database, now: () => number, onWrite:
       new Promise((resolve, reject) => enqueue({ kind: "add", key, points, durationMs, resolve, reject })),
     takeBack: (key) => new Promise((resolve, reject) => enqueue({ kind: "takeBack", key, resolve, reject })),
     remove: (key) => new Promise((resolve, reject) => enqueue({ kind: "remove", key, resolve, reject })),
-    async find(key) {
-      const placeholder = database.provider === "pg" ? "$1" : "?";
-      const text = `SELECT points, expires_at AS ends FROM latchkey_limit WHERE key = ${placeholder}`;
-      const [row] = await database.change(text, [key]);
-      const count = row === undefined ? null : countOf(row);
-      return count === null || count.expiresAt <= now() ? null : count;
-    },
   };
 }
 
