@@ -109,7 +109,8 @@ export function createPageAnswers(config: Config): PageAnswers {
       if (content === undefined) return null;
       const [name = "", ...rest] = content.split(".");
       const cookie = `${noticeCookie}=; Max-Age=0; ${attributes}`;
-      return { name, value: rest.length === 0 ? undefined : decoded(rest.join(".")), cookie };
+      // What was encoded, `readCookie` has decoded.
+      return { name, value: rest.length === 0 ? undefined : rest.join("."), cookie };
     },
   };
 }
@@ -120,15 +121,6 @@ function wayOn(status: number, baseUrl: string, again: string, { messages }: Tex
   return [400, 404, 405].includes(status)
     ? { label: messages.goToAccount, href: `${baseUrl}/account` }
     : { label: messages.tryAgain, href: again };
-}
-
-/** What a cookie carries; undefined where it is damaged. */
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export function withCookies(response: Response, cookies: readonly string[]): Response {

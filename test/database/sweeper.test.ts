@@ -9,6 +9,29 @@ setDefaultTimeout(60_000);
 const hour = 3_600_000;
 
 describe.each(dialects)("sweepBatch on %s", (dialect) => {
+  test("S13: keeps 200,000 limits at the most, those that say the most", async () => {
+    const outside = await openTestDatabase(dialect);
+    const database = await openMigrated(outside);
+    const end = Date.now() + hour;
+    const numbers =
+      dialect === "sqlite"
+        ? "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT i FROM n)"
+        : "generate_series(1, 200000) AS n(i)";
+    await outside.query(
+      `INSERT INTO latchkey_limit (key, points, expires_at) SELECT 'k' || i, 2, ${end} FROM ${numbers}`,
+    );
+    await outside.query(
+      `INSERT INTO latchkey_limit (key, points, expires_at) VALUES ('least', 1, ${end}), ('most', 9, ${end})`,
+    );
+    await sweepBatch(database, Date.now());
+    const [count] = await outside.query("SELECT count(*) AS n FROM latchkey_limit");
+    expect(Number(count?.["n"])).toBe(200_000);
+    const left = await outside.query("SELECT key FROM latchkey_limit WHERE key IN ('least', 'most')");
+    expect(left.map(({ key }) => key)).toEqual(["most"]);
+    await database.close();
+    await outside.close();
+  });
+
   test("S13: deletes limits whose time is over, a batch at a time, and no other", async () => {
     const outside = await openTestDatabase(dialect);
     const database = await openMigrated(outside);

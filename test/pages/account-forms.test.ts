@@ -34,6 +34,18 @@ describe("10-C8: a session that ended meanwhile", () => {
     expect(html).toContain("What you typed is here, and not saved yet.");
   });
 
+  test.each(["100% Ann", "%41nn", "Ann.Other", 'Ünal; "Ann", =', "安"])(
+    "keeps %s as it was typed",
+    async (name) => {
+      const again = await visit().post("/signin", { ...signIn, draft: name });
+      const kept = again.headers.getSetCookie().find((cookie) => cookie.startsWith("latchkey.notice="));
+      const cookie = `better-auth.session_token=ann; ${kept?.split(";")[0]}`;
+      const { html } = await visit().get("/account", { cookie });
+      const shown = name.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+      expect(html).toContain(`name="name" value="${shown}"`);
+    },
+  );
+
   test("keeps it past a sign-in that is refused", async () => {
     const wrong = refuse(401, "INVALID_EMAIL_OR_PASSWORD");
     const { html } = await visit(wrong).post("/signin", { ...signIn, draft: "Ann Other" });
