@@ -116,6 +116,9 @@ describe.each(dialects)("limits on %s", (dialect) => {
     // Her success ends the delay for her browser's count alone.
     const [failures] = (await rows("fail")).filter(([, points]) => points >= 5);
     expect(failures?.[1]).toBe(tried);
+    // The next delay is 4 s, which the slowest machine does not take to ask again.
+    await database.query("UPDATE latchkey_limit SET points = 6 WHERE key LIKE 'fail:%'");
+    while ((await signIn(server, email, wrong, newAddress())).status !== 401) await Bun.sleep(100);
     const without = await signIn(server, email, memberPassword, other);
     expect(without.status).toBe(429);
     await Bun.sleep((without.retryAfter ?? 60) * 1_000);
@@ -303,6 +306,9 @@ describe("a limit that is reached", () => {
     database = await openTestDatabase("sqlite");
     server = await spawnLatchkey({ env: { ...database.env, LATCHKEY_LIMITS: "on" } });
     await times(8, () => signIn(server, "many@example.com", wrong, ""));
+    // One more, after twelve, has to be waited for for longer than these tests take.
+    await database.query("UPDATE latchkey_limit SET points = 12 WHERE key LIKE 'fail:%'");
+    while ((await signIn(server, "many@example.com", wrong, "")).status !== 401) await Bun.sleep(100);
   });
   afterAll(async () => {
     await server.stop();
@@ -310,7 +316,6 @@ describe("a limit that is reached", () => {
   });
 
   test("is what BetterAuth's own client shows", async () => {
-    await times(8, () => signIn(server, "many@example.com", wrong, ""));
     const { error } = await createClient(server.origin).auth.signIn.email({
       email: "many@example.com",
       password: wrong,
@@ -319,7 +324,6 @@ describe("a limit that is reached", () => {
   });
 
   test("is said on the page, with the time to wait", async () => {
-    await times(8, () => signIn(server, "many@example.com", wrong, ""));
     const answer = await fetch(`${server.url}/signin`, {
       method: "POST",
       headers: { origin: server.origin },
@@ -332,7 +336,7 @@ describe("a limit that is reached", () => {
   });
 
   test("is a line in the log that says which", async () => {
-    await times(8, () => signIn(server, "many@example.com", wrong, ""));
+    expect((await signIn(server, "many@example.com", wrong, "")).status).toBe(429);
     const find = () => server.logs().find(({ reason }) => reason === "limit_account");
     const deadline = Date.now() + 5_000;
     while (find() === undefined && Date.now() < deadline) await Bun.sleep(10);
