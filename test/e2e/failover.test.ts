@@ -21,8 +21,7 @@ setDefaultTimeout(600_000);
 const rounds = Number(process.env["LATCHKEY_TEST_FAILOVERS"] ?? 1);
 /** Of each kind, acknowledged before the primary is killed and again afterwards. */
 const perPhase = 5;
-/** As a rule it is 1 to 3 s; a lookup's connection that hangs is given up after 5 s, and asked for again. */
-const recoveryMs = 10_000;
+const recoveryMs = 5_000;
 const secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0-AbCdEfGh";
 
 const reason = await debianProgram(haproxyPackage).then(

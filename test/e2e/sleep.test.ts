@@ -47,6 +47,15 @@ describe.skipIf(servers.length === 0).each(servers)("A2: a %s database that slep
     expect((await visitor().auth.signIn.email({ email, password })).error).toBeNull();
   });
 
+  test("whose first new connections hang is asked on others, and nobody is sent away", async () => {
+    database.network?.hang(true);
+    database.network?.cut();
+    const visits = routes.map((route) => member.fetch(route));
+    await Bun.sleep(500);
+    database.network?.hang(false);
+    expect((await Promise.all(visits)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  });
+
   test("and does not wake is 503 after 5 s, and after one second from then on", async () => {
     database.network?.sleep(12_000);
     const ask = async () => {

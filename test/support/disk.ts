@@ -1,6 +1,5 @@
-import { closeSync, copyFileSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Database } from "bun:sqlite";
 import { dlopen, FFIType, ptr } from "bun:ffi";
 import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "./executable.ts";
 import { temporaryDirectory } from "./reaper.ts";
@@ -73,22 +72,17 @@ export function createDisk(kind: "tmpfs" | "ext4", megabytes: number): Disk {
       return server;
     },
     emails() {
-      // A copy: SQLite finds out what a path really is, and there is nothing there on this side.
-      const copy = join(temporaryDirectory("disk-copy"), "latchkey.db");
-      for (const suffix of ["", "-wal"]) copyFileSync(inside(`latchkey.db${suffix}`), copy + suffix);
-      const database = new Database(copy, { readwrite: true, create: false });
-      try {
-        const [{ integrity_check: found } = { integrity_check: "" }] = database
-          .query<{ integrity_check: string }, []>("PRAGMA integrity_check")
-          .all();
-        if (found !== "ok") throw new Error(found);
-        return database
-          .query<{ email: string }, []>("SELECT email FROM user")
-          .all()
-          .map(({ email }) => email);
-      } finally {
-        database.close();
-      }
+      // Beside the server, as another process of its namespace: a copy of the files might catch a checkpoint half-way.
+      const answer = Bun.spawnSync([
+        "/bin/sh",
+        "-c",
+        `${path} exec nsenter --target ${pid} --mount "$0" -e "$1" "$2"`,
+        process.execPath,
+        readEmails,
+        join(mount, "latchkey.db"),
+      ]);
+      if (!answer.success) throw new Error(answer.stderr.toString());
+      return JSON.parse(answer.stdout.toString()) as string[];
     },
     fill() {
       for (let at = 0, size = 1 << 20; size >= 1; at += 1) {
@@ -122,6 +116,15 @@ export function createDisk(kind: "tmpfs" | "ext4", megabytes: number): Disk {
     },
   };
 }
+
+/** Prints what is in the file that the last argument names, once it is known to be whole. */
+const readEmails = `
+  const database = new (require("bun:sqlite").Database)(process.argv.at(-1), { readwrite: true, create: false });
+  const [{ integrity_check: found }] = database.query("PRAGMA integrity_check").all();
+  if (found !== "ok") throw new Error(found);
+  console.log(JSON.stringify(database.query("SELECT email FROM user").all().map(({ email }) => email)));
+  database.close();
+`;
 
 /** EXT4_IOC_SHUTDOWN, `_IOR('X', 125, __u32)`. */
 const shutDown = 0x8004587dn;

@@ -21,6 +21,8 @@ export interface Network {
   readonly halfClose: (on: boolean) => void;
   /** Lets so many bytes a second pass each way on each connection, a few at a time; null lifts it. */
   readonly throttle: (bytesPerSecond: number | null) => void;
+  /** While on, what connects hangs: nothing passes on it, then or ever. */
+  readonly hang: (on: boolean) => void;
   /** Falls asleep: breaks every connection, takes the next ones, and answers on them `wakeMs` after the first. */
   readonly sleep: (wakeMs: number) => void;
 }
@@ -64,6 +66,7 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
   let tears = false;
   let fatal: string | null = null;
   let halfCloses = false;
+  let hangs = false;
   const pace = { delayMs: () => delay / 2, bytesPerSecond: () => bytesPerSecond };
   const stall = (on: boolean) => {
     stalled = on;
@@ -77,6 +80,7 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
     open(client, port) {
       if (wakeMs !== undefined) setTimeout(() => stall(false), wakeMs);
       wakeMs = undefined;
+      if (hangs) return { received: () => {}, closed: () => {} };
       const link = {};
       const forget = () => void live.delete(link);
       const toClient = createDelayLine(
@@ -135,6 +139,9 @@ export function createLinks({ delayMs = 0 }: RelayOptions): Links {
     },
     halfClose(on) {
       halfCloses = on;
+    },
+    hang(on) {
+      hangs = on;
     },
     throttle(rate) {
       bytesPerSecond = rate;

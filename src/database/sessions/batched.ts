@@ -1,6 +1,7 @@
 import { storeUnavailable } from "../store-error.ts";
 import { createBoundedMap } from "../../bounded-map.ts";
 import { withDeadline } from "../../deadline.ts";
+import { hedge } from "../../hedge.ts";
 import { batchRow, type SessionColumns } from "./lookup.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
@@ -8,6 +9,8 @@ import type { SessionRow, SessionStore } from "./store.ts";
 export const lookupTimeoutMs = 900;
 /** A database that slept needs seconds to take a connection; a lookup that has to wait for one gets these. */
 const wakeTimeoutMs = 5_000;
+/** One that takes longer may hang, as behind a balancer whose server has just gone: another is asked for beside it. */
+const hangingMs = 1_000;
 /** A connection that took longer had to be made. */
 const noticeableMs = 50;
 /** Before a batch that lost its connection is asked again, the last time within its second. */
@@ -43,7 +46,7 @@ export interface BatchDeps {
   readonly batchSize: number;
   /** Batches under way at once: enough for a database far away. */
   readonly batchesInFlight: number;
-  /** Connects where there is no live connection, once for all who wait; null where there is one. */
+  /** Connects where there is no live connection, beside what is still connecting; null where there is one. */
   readonly connect: () => Promise<unknown> | null;
   /** Executes `batchLookup`. */
   readonly run: (tokens: string[]) => RunningBatch;
@@ -87,14 +90,17 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     const deadline = performance.now() + wakeTimeoutMs;
     let next: Promise<unknown> | null = first;
     for (let tried = 0; next !== null; tried += 1) {
+      const { settled, stop } = hedge(next, hangingMs, deps.connect);
       try {
-        await withDeadline(next, deadline - performance.now(), () => new LateLookup(wakeTimeoutMs));
+        await withDeadline(settled, deadline - performance.now(), () => new LateLookup(wakeTimeoutMs));
         return;
       } catch (error) {
         const pauseMs = pauses[tried];
         if (error instanceof LateLookup || pauseMs === undefined) throw error;
         if (pauseMs > 0) await Bun.sleep(pauseMs);
         next = deps.connect();
+      } finally {
+        stop();
       }
     }
   };

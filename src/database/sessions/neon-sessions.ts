@@ -17,8 +17,12 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
   let isPrepared = true;
   /** Connections not known to be lost. */
   const live = new Set<PoolClient>();
-  pool.on("connect", (client: PoolClient) => void live.add(client));
-  pool.on("remove", (client: PoolClient) => void live.delete(client));
+  pool.on("connect", (client: PoolClient) => {
+    live.add(client);
+    // The pool's `remove` comes when it has taken its leave, which one that was cut never does.
+    const forget = () => void live.delete(client);
+    client.on("error", forget).on("end", forget);
+  });
   const ask = async (client: PoolClient, tokens: string[]): Promise<SessionColumns[]> => {
     const query = { text, values: [tokens], rowMode: "array" as const };
     const askBy = async (name: { name?: string }) =>

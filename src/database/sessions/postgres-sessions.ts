@@ -32,6 +32,7 @@ export function openPostgresSessions({ open, keepsSessions, late }: PostgresSess
   const openClient = () => {
     const client = {
       isLive: false,
+      isConnecting: false,
       isPrepared: isPreparable === true,
       sql: open({
         prepare: isPreparable === true,
@@ -59,11 +60,30 @@ export function openPostgresSessions({ open, keepsSessions, late }: PostgresSess
     if (!isPreparable || isClosed) return;
     const next = openClient();
     await next.sql.unsafe("SELECT 1");
-    if (isClosed || !isPreparable) return void next.sql.close({ timeout: 0 }).catch(() => {});
+    if (isClosed || !isPreparable) return discard(next.sql);
     const former = current;
     current = next;
     // What was asked on it is answered first.
     await former.sql.close();
+  };
+
+  /** On a client of its own where the current one is at it already; the first to connect is the current one from then on. */
+  const connect = async () => {
+    const client = current.isConnecting ? openClient() : current;
+    client.isConnecting = true;
+    try {
+      await client.sql.unsafe("SELECT 1");
+    } catch (error) {
+      client.isConnecting = false;
+      if (client !== current) discard(client.sql);
+      throw error;
+    }
+    client.isConnecting = false;
+    if (client === current) return;
+    if (current.isLive || isClosed) return discard(client.sql);
+    const former = current;
+    current = client;
+    discard(former.sql);
   };
 
   const ask = async (tokens: string[]): Promise<SessionColumns[]> => {
@@ -92,13 +112,11 @@ export function openPostgresSessions({ open, keepsSessions, late }: PostgresSess
   return openBatchedSessions({
     batchSize: 32,
     batchesInFlight: 16,
-    connect: () => (current.isLive ? null : connectClient(current.sql)),
+    connect: () => (current.isLive ? null : connect()),
     run: (tokens) => ({ connected: null, rows: ask(tokens) }),
     reset() {
       late.cancel();
-      void replace()
-        .sql.close({ timeout: 0 })
-        .catch(() => {});
+      discard(replace().sql);
     },
     async close() {
       isClosed = true;
@@ -107,8 +125,9 @@ export function openPostgresSessions({ open, keepsSessions, late }: PostgresSess
   });
 }
 
-async function connectClient(sql: SQL): Promise<void> {
-  await sql.unsafe("SELECT 1");
+/** Nobody waits for what it is at. */
+function discard(sql: SQL): void {
+  void sql.close({ timeout: 0 }).catch(() => {});
 }
 
 /** PostgreSQL's text form of an array: `{"a","b"}`. */

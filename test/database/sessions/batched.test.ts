@@ -313,7 +313,8 @@ describe("a database that slept", () => {
     await Bun.sleep(400);
     batch.answer(batch.tokens);
     expect(await Promise.all(lookups)).toEqual(["a", "b", "c", "d"]);
-    expect(counts).toEqual({ resets: 0, connects: 1 });
+    // One for all, and another beside it after a second: it might hang.
+    expect(counts).toEqual({ resets: 0, connects: 2 });
   });
 
   test("is waited for by a batch whose connection was lost", async () => {
@@ -327,7 +328,7 @@ describe("a database that slept", () => {
     const again = await sent(2);
     again.answer(again.tokens);
     expect(await lookup).toBe("a");
-    expect(counts).toEqual({ resets: 0, connects: 1 });
+    expect(counts).toEqual({ resets: 0, connects: 2 });
   });
 
   test("is given up after five seconds, and once that was in vain, after one", async () => {
