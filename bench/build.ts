@@ -57,11 +57,11 @@ async function compile(program: Program, directory: string): Promise<string> {
   return outfile;
 }
 
-/** The arguments of package.json's `build` script, without `bun`. */
-function buildCommand(): string[] {
+/** The arguments of package.json's `build` script, without `bun`, as a shell hands them on: none has a space. */
+export function buildCommand(): string[] {
   const text = readFileSync(join(projectDirectory, "package.json"), "utf8");
   const { scripts } = JSON.parse(text) as { scripts: { build: string } };
-  const [bun, ...args] = scripts.build.split(" ");
+  const [bun, ...args] = scripts.build.split(" ").map((word) => word.replace(/^'(.*)'$/, "$1"));
   if (
     bun !== "bun" ||
     !args.some((argument) => argument.startsWith("--outfile=")) ||

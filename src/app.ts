@@ -24,6 +24,7 @@ import {
   type RequestContext,
   requireUniqueParameters,
 } from "./http/request.ts";
+import { createPace } from "./http/pace.ts";
 import { createRefusalLog, type LogRefusal } from "./http/refusal-log.ts";
 import { createVerifyAnswer, verifyVary } from "./http/verify.ts";
 import type { Log } from "./log.ts";
@@ -63,8 +64,9 @@ export function createApp(deps: AppDeps): App {
   const callbackRules = createCallbackRules(config);
   const nextRequestId = createRequestIds();
   const fixedHeaders = securityHeaders(config.secure);
-  const readBody = createBodyReader();
-  const call = createAuthCall({ ...deps, log });
+  const pace = createPace(() => performance.now(), Bun.sleep);
+  const readBody = createBodyReader(pace);
+  const call = createAuthCall({ ...deps, log, pace });
   const auth = createAuthHandler(call, readSession, readBody);
   const logFailure = createFailureLog(log);
   const logRefusal = createRefusalLog(log, deps.now);

@@ -127,6 +127,8 @@ const areas = [
   "error-codes",
   "bounded-map",
   "deadline",
+  "hedge",
+  "lately",
   "environment",
   "pages/views",
   "text-imports",

@@ -24,7 +24,10 @@ export const goals: Readonly<Record<string, Goal>> = {
   "verify-far-rotation-postgres": atLeast(18_000, 12_000),
   "verify-far-rotation-neon": atLeast(14_000, 9_000),
   "sign-in-bare": atLeast(0.95, 0.9),
-  "flood-p99": atMost(3, 5),
+  "flood-p99-one": atMost(3, 3),
+  "flood-p99-many": atMost(3, 3),
+  "flood-honest-one": atMost(2_000, 2_000),
+  "flood-honest-many": atMost(2_000, 2_000),
   "table-verify": atMost(1.1, 1.3),
   "table-sign-in": atMost(1.1, 1.3),
 };

@@ -5,10 +5,24 @@ import { emailOf, password } from "./sessions.ts";
 /** Makes the load generator a trusted proxy: its sign-ins then come from as many addresses as there are requests. */
 export const trustGenerator = { LATCHKEY_TRUSTED_PROXIES: "127.0.0.1/32" } as const;
 
-/** Sign-ins of as many users, each from an address of its own, so that no limit on one of either is met. */
-export function signIns(users: number, mayAnswer: LoadSpec["expect"] = { 200: null }): RequestSet {
-  const requests = Array.from({ length: users }, (_, index) => signIn(emailOf(index), password, index));
-  return writeRequests(requests, 200, mayAnswer);
+interface SignInOptions {
+  /** Besides 200. */
+  readonly mayAnswer?: LoadSpec["expect"];
+  /** How many addresses they come from, in turn; by default each has its own, so that no limit on one is met. */
+  readonly addresses?: number;
+  /** The first of the users, who come in turn. */
+  readonly first?: number;
+}
+
+/** Sign-ins of as many users. */
+export function signIns(
+  users: number,
+  { mayAnswer = {}, addresses = users, first = 0 }: SignInOptions = {},
+): RequestSet {
+  const requests = Array.from({ length: users }, (_, index) =>
+    signIn(emailOf(first + index), password, first + (index % addresses)),
+  );
+  return writeRequests(requests, 200, { 200: null, ...mayAnswer });
 }
 
 export function signIn(email: string, given: string, visitor: number): RequestParts {

@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { AppError } from "../errors.ts";
+import { createLately } from "../lately.ts";
 
 /** Somebody who waits is told to come back rather than to wait for longer: a request has 5 s, its own hashing included. */
 const waitMaxMs = 3_000;
@@ -7,6 +8,12 @@ const waitMaxMs = 3_000;
 const firstGuessMs = 80;
 /** How much the latest one counts in the average. */
 const smoothing = 0.2;
+/** Whoever had a turn within this time is no newcomer. */
+const latelyMs = 60_000;
+/** Newcomers' turns to each of somebody else. */
+const newcomersShare = 3;
+/** Clients whose turns are remembered. */
+const rememberedMax = 10_000;
 
 export interface HashLineLimits {
   /** Requests at once. */
@@ -43,54 +50,79 @@ export function clientOf(address: string): string {
   return parsed.kind() === "ipv4" ? parsed.toString() : (parsed as ipaddr.IPv6).parts.slice(0, 4).join(":");
 }
 
+/** The requests that wait in one of the line's two halves, by client, in the order of their turns. */
+type Half = Map<string, Place[]>;
+
 /**
  * One line for everything that hashes: clients take turns, each with his own requests in their order, so that one client
- * who floods it waits for himself. Nobody is let in who would wait for more than 3 s, as measured; where the line is full,
- * the last of the longest leaves it.
+ * who floods it waits for himself; and three turns of four are of those who have had none lately, so that somebody who
+ * signs in once does not wait for all who never stop. Nobody is let in who would wait for more than 3 s, as measured; where
+ * the line is full, the last of the longest leaves it.
  */
 export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLine {
-  /** In the order of their turns. */
-  const lines = new Map<string, Place[]>();
+  const newcomers: Half = new Map();
+  const others: Half = new Map();
+  const served = createLately(latelyMs, rememberedMax, () => performance.now());
+  /** Counts those of newcomers since the last one of somebody else. */
+  let newcomersTurns = 0;
   let running = 0;
   let size = 0;
   let averageMs = firstGuessMs;
 
   const waitMs = (ahead: number) =>
     (Math.max(0, ahead + 1 - (concurrency - running)) * averageMs) / concurrency;
-  /** How many are served before a newcomer: of each other client, as many as he himself has, and one. */
+  const halfOf = (client: string): Half => {
+    if (newcomers.has(client) || others.has(client)) return newcomers.has(client) ? newcomers : others;
+    return served.has(client) ? others : newcomers;
+  };
+  /** How many are served before one who comes last of his client. */
   const aheadOf = (client: string): number => {
-    const own = lines.get(client)?.length ?? 0;
+    const half = halfOf(client);
+    const own = half.get(client)?.length ?? 0;
     let ahead = own;
-    for (const [other, places] of lines) if (other !== client) ahead += Math.min(places.length, own + 1);
-    return ahead;
+    // Of each other client, as many as he himself has, and one.
+    for (const [other, places] of half) if (other !== client) ahead += Math.min(places.length, own + 1);
+    let apart = 0;
+    for (const places of (half === newcomers ? others : newcomers).values()) apart += places.length;
+    const turnsApart = half === newcomers ? (ahead + 1) / newcomersShare : (ahead + 1) * newcomersShare;
+    return ahead + Math.min(apart, Math.ceil(turnsApart));
   };
   const remove = (client: string, place: Place): boolean => {
-    const places = lines.get(client);
+    const half = halfOf(client);
+    const places = half.get(client);
     const at = places?.indexOf(place) ?? -1;
     if (places === undefined || at === -1) return false;
     places.splice(at, 1);
-    if (places.length === 0) lines.delete(client);
+    if (places.length === 0) half.delete(client);
     size -= 1;
     return true;
   };
   const next = (): void => {
     while (running < concurrency) {
-      const [turn] = lines;
+      const isNewcomers = newcomers.size > 0 && (others.size === 0 || newcomersTurns < newcomersShare);
+      const half = isNewcomers ? newcomers : others;
+      const [turn] = half;
       if (turn === undefined) return;
+      newcomersTurns = isNewcomers ? newcomersTurns + 1 : 0;
       const [client, places] = turn;
       const place = places.shift();
       size -= 1;
-      lines.delete(client);
-      if (places.length > 0) lines.set(client, places);
+      half.delete(client);
+      served.add(client);
+      if (places.length > 0) others.set(client, places);
       place?.start();
     }
   };
-  const dropLongest = (): void => {
-    const [client, places] = [...lines].reduce((longest, one) =>
-      one[1].length > longest[1].length ? one : longest,
+  const lengthOf = (half: Half) => [...half.values()].reduce((sum, { length }) => sum + length, 0);
+  /** Makes room in the longer half, where somebody has more places there than a newcomer would. @throws AppError 503. */
+  const makeRoom = (who: string, ms: number): void => {
+    const longer = lengthOf(newcomers) > lengthOf(others) ? newcomers : others;
+    const [client, places] = [...longer].reduce((longest, one) =>
+      one[1].length >= longest[1].length ? one : longest,
     );
+    const own = longer === halfOf(who) ? (longer.get(who)?.length ?? 0) + 1 : 0;
     const last = places.at(-1);
-    if (last === undefined) return;
+    if (last === undefined || own >= places.length) throw tooBusy(ms);
     remove(client, last);
     last.leave(tooBusy(waitMs(aheadOf(client))));
   };
@@ -123,8 +155,9 @@ export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLi
       if (remove(client, place)) reject(tooBusy(0));
     };
     gone?.addEventListener("abort", leave);
-    const places = lines.get(client);
-    if (places === undefined) lines.set(client, [place]);
+    const half = halfOf(client);
+    const places = half.get(client);
+    if (places === undefined) half.set(client, [place]);
     else places.push(place);
     size += 1;
     next();
@@ -135,12 +168,7 @@ export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLi
       if (who.gone?.aborted === true) throw tooBusy(0);
       const ms = waitMs(aheadOf(who.client));
       if (ms > waitMaxMs) throw tooBusy(ms);
-      if (size >= waiting && running >= concurrency) {
-        const own = lines.get(who.client)?.length ?? 0;
-        const longest = Math.max(...[...lines.values()].map((places) => places.length));
-        if (own + 1 >= longest) throw tooBusy(ms);
-        dropLongest();
-      }
+      if (size >= waiting && running >= concurrency) makeRoom(who.client, ms);
       await takeTurn(who);
       return await run(work);
     },

@@ -10,6 +10,7 @@ import { type AuthRouteName, type Route, routes } from "../routes.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import type { ReadBody } from "./body.ts";
 import { createOnceAMinute } from "./once-a-minute.ts";
+import type { Pace } from "./pace.ts";
 import type { RequestContext } from "./request.ts";
 
 /** A call of BetterAuth's, its body read, answers within this, 503 included. */
@@ -31,6 +32,8 @@ export interface AuthCallDeps {
   readonly handle: Handle;
   readonly log: Log;
   readonly describeEmail: DescribeEmail;
+  /** Of refusals. */
+  readonly pace: Pace;
   /** The clock, in ms. */
   readonly now: () => number;
 }
@@ -51,15 +54,16 @@ export function createEmailDescription(secret: string, isShown: boolean): Descri
 }
 
 /** Builds what the API and the pages' forms share: BetterAuth within a deadline, and the event. */
-export function createAuthCall({ handle, log, describeEmail, now }: AuthCallDeps): CallAuth {
+export function createAuthCall({ handle, log, describeEmail, pace, now }: AuthCallDeps): CallAuth {
   const isDue = createOnceAMinute(now);
   return async (call, context) => {
     const unit = newUnit();
+    const askedAt = performance.now();
     const email = call.body?.["email"];
     const who = typeof email === "string" ? describeEmail(email) : {};
     const report = (status: number, code?: string) => {
       // A flood of those is a line a minute of each address.
-      const silent = code === "TOO_MANY_REQUESTS" ? isDue(context.clientAddress) : 0;
+      const silent = isRefusal(code) ? isDue(`${code} ${context.clientAddress}`) : 0;
       if (silent === null) return;
       const about = silent === 0 ? who : { ...who, alsoRefused: silent };
       logEvent(log, call.name, { ...unit, who: about }, context, status, code);
@@ -91,9 +95,15 @@ export function createAuthCall({ handle, log, describeEmail, now }: AuthCallDeps
       return response;
     } catch (error) {
       if (error instanceof AppError) report(error.status, error.code);
+      if (error instanceof AppError && isRefusal(error.code)) await pace(askedAt);
       throw error;
     }
   };
+}
+
+/** Whether it says that there were too many, and nothing was tried. */
+function isRefusal(code: string | undefined): boolean {
+  return code === "TOO_MANY_REQUESTS" || code === "TOO_BUSY";
 }
 
 /** Builds the handler of a route that BetterAuth answers; get-session without it where it would only read. */

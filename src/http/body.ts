@@ -2,6 +2,7 @@ import { clientOf } from "../auth/hash-line.ts";
 import type { Body } from "../auth/input.ts";
 import { withDeadline } from "../deadline.ts";
 import { AppError } from "../errors.ts";
+import type { Pace } from "./pace.ts";
 
 const bodyMaxBytes = 32 * 1024;
 const bodyTimeoutMs = 10_000;
@@ -36,15 +37,17 @@ export type ReadBody = (request: Request, clientAddress: string) => Promise<Body
 const bodiesMax = 100;
 
 /** Builds a reader that one client alone cannot keep busy. */
-export function createBodyReader(max = bodiesMax): ReadBody {
+export function createBodyReader(pace: Pace, max = bodiesMax): ReadBody {
   const reading = new Map<string, number>();
   return async (request, clientAddress) => {
     const client = clientOf(clientAddress);
     const own = reading.get(client) ?? 0;
-    if (own >= max)
+    if (own >= max) {
+      await pace(performance.now());
       throw new AppError("TOO_BUSY", "Too many requests at once come from here.", {
         headers: { "Retry-After": "1", Connection: "close" },
       });
+    }
     reading.set(client, own + 1);
     try {
       return await readBody(request);

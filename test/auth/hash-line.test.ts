@@ -39,7 +39,8 @@ describe("createHashLine", () => {
     ].map(([client = "", name = ""]) => enter(client, name));
     await Bun.sleep(0);
     for (let at = 0; at < entered.length; at += 1) await end(started[at] ?? "");
-    expect(started).toEqual(["a1", "a2", "b1", "c1", "a3", "b2"]);
+    // Newcomers come first, for three turns.
+    expect(started).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
     expect(await Promise.all(entered)).toEqual(["a1", "a2", "a3", "b1", "c1", "b2"]);
   });
 
@@ -88,10 +89,53 @@ describe("createHashLine", () => {
     const other = enter("other", "o");
     expect(await flood[4]).toMatch(/^503 TOO_BUSY/);
     await end("f0");
-    await end("f1");
-    expect(started).toEqual(["f0", "f1", "o"]);
+    expect(started).toEqual(["f0", "o"]);
     await end("o");
     expect(await other).toBe("o");
+  });
+
+  test("S67: somebody who signs in once does not wait for hundreds who never stop", async () => {
+    const { enter, end, started } = open(1, 30);
+    // Each has had a turn, and is back.
+    const hostile = Array.from({ length: 20 }, (_, at) => `h${at}`);
+    for (const client of hostile) {
+      const had = enter(client, client);
+      await Bun.sleep(0);
+      await end(client);
+      await had;
+    }
+    for (const client of hostile) void enter(client, `${client} again`);
+    void enter("honest", "honest");
+    await Bun.sleep(0);
+    for (let at = 20; at < 23; at += 1) await end(started[at] ?? "");
+    expect(started.slice(20, 23)).toContain("honest");
+    // Nor do those who are back wait for ever, however many newcomers there are.
+    for (let at = 0; at < 20; at += 1) void enter(`n${at}`, `n${at}`);
+    await Bun.sleep(0);
+    const before = started.length;
+    for (let at = before - 1; at < before + 11; at += 1) await end(started[at] ?? "");
+    const turns = started.slice(before).map((name) => (name.startsWith("n") ? "new" : "back"));
+    expect(turns.filter((turn) => turn === "back")).toHaveLength(3);
+  });
+
+  test("S67: when it is full of those who have been there, a newcomer has one's place", async () => {
+    const { enter, end, started } = open(1, 3);
+    for (const client of ["h0", "h1", "h2", "h3"]) {
+      const had = enter(client, client);
+      await Bun.sleep(0);
+      await end(client);
+      await had;
+    }
+    const hostile = ["h0", "h1", "h2", "h3"].map((client) => enter(client, `${client} again`));
+    // One of their own finds no room.
+    const late = enter("h0", "h0 too");
+    expect(await late).toMatch(/^503 TOO_BUSY/);
+    const honest = enter("honest", "honest");
+    expect(await hostile[3]).toMatch(/^503 TOO_BUSY/);
+    await end("h0 again");
+    expect(started.at(-1)).toBe("honest");
+    await end("honest");
+    expect(await honest).toBe("honest");
   });
 
   test("forgets who has gone", async () => {

@@ -40,6 +40,7 @@ describe("createAuthCall", () => {
     const call = createAuthCall({
       log,
       now: () => 0,
+      pace: async () => {},
       describeEmail: () => ({ emailHash: "0123456789abcdef" }),
       handle: (_request, unit) => {
         given = unit;

@@ -153,7 +153,7 @@ describe("readBody", () => {
 
 describe("createBodyReader", () => {
   test("keeps one client from sending more than so many bodies at once, and nobody else", async () => {
-    const read = createBodyReader(3);
+    const read = createBodyReader(async () => {}, 3);
     const ends: (() => void)[] = [];
     const held = () =>
       new Request("http://localhost/", {
