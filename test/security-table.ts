@@ -33,8 +33,6 @@ export const waiting: Readonly<Record<string, string>> = { S18: "resetting a pas
 /** What holds in part, and what is missing: never counted as held. */
 export const inPart: Readonly<Record<string, string>> = {
   S12: "that sign-up answers alike for everybody waits for mail",
-  S84: "a backup under load waits for the backup command",
-  S89: "a list of components and checksums wait for releases",
 };
 
 /** @returns each number that a name carries, once. */

@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { Database } from "bun:sqlite";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { freePort } from "../support/free-port.ts";
+import { openLedger } from "../support/load-ledger.ts";
 import { startProgram } from "../support/paste.ts";
 import { once, temporaryDirectory } from "../support/reaper.ts";
 import { type CodeBlock, outputPattern, projectDirectory, readDocument } from "../support/readme.ts";
@@ -58,11 +60,11 @@ async function runBlock({ code }: Pick<CodeBlock, "code">, server: RunningLatchk
 const person = { name: "Bo", email: "bo@example.com", password: "correct horse battery" };
 
 /** @returns the session cookie, `name=value`. */
-async function signUp({ url }: RunningLatchkey): Promise<string> {
+async function signUp({ url }: RunningLatchkey, email = person.email): Promise<string> {
   const response = await fetch(`${url}/api/auth/sign-up/email`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(person),
+    body: JSON.stringify({ ...person, email }),
   });
   expect(response.status).toBe(200);
   return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
@@ -153,6 +155,51 @@ describe("S84: the README's backup", () => {
     copyFileSync(join(server.dir, secret), join(directory, "data", "secret"));
     const restored = await start({ cwd: directory });
     expect([await verifyStatus(restored, cookie), await verifyStatus(restored, after)]).toEqual([200, 401]);
+  });
+});
+
+describe("S84: the README's backup under load", () => {
+  sqlite.test(`restores whole, every time${sqlite.note}`, async () => {
+    const server = await start({ env: { LATCHKEY_LIMITS: "off" } });
+    const ledger = openLedger({ urls: [server.url] });
+    ledger.start();
+    for (let round = 0; round < 3; round += 1) {
+      await ledger.more(2);
+      const cookie = await signUp(server, `round-${round}@example.com`);
+      const least = ledger.report().signUps;
+      // A second apart, by which they are named.
+      await Bun.sleep(1_000);
+      for (const block of runBlocks("backup")) await runBlock(block, server);
+      const after = await signUp(server, `after-${round}@example.com`);
+      const most = ledger.report().signUps;
+      const [secret = "", file = ""] = readdirSync(server.dir)
+        .filter((name) => name.startsWith("backup-"))
+        .toSorted()
+        .toReversed();
+      const directory = temporaryDirectory("restored-under-load");
+      mkdirSync(join(directory, "data"), { mode: 0o700 });
+      copyFileSync(join(server.dir, file), join(directory, "data", "latchkey.db"));
+      copyFileSync(join(server.dir, secret), join(directory, "data", "secret"));
+      const restored = await start({ cwd: directory });
+      expect([await verifyStatus(restored, cookie), await verifyStatus(restored, after)]).toEqual([200, 401]);
+      await restored.stop();
+      const database = new Database(join(directory, "data", "latchkey.db"));
+      const [counts] = database
+        .query(
+          `SELECT (SELECT count(*) FROM user WHERE email LIKE 'ledger-%') AS users,
+            (SELECT count(*) FROM user WHERE id NOT IN (SELECT user_id FROM account WHERE password IS NOT NULL)) AS halves,
+            (SELECT count(*) FROM session WHERE user_id NOT IN (SELECT id FROM user)) AS strays`,
+        )
+        .all() as { users: number; halves: number; strays: number }[];
+      const whole = database.query("PRAGMA integrity_check").all();
+      database.close();
+      expect([counts?.halves, counts?.strays, whole]).toEqual([0, 0, [{ integrity_check: "ok" }]]);
+      // What was acknowledged before it began is in it, and no more than what was asked for until it ended.
+      expect(counts?.users).toBeGreaterThanOrEqual(least);
+      expect(counts?.users).toBeLessThanOrEqual(most + 3);
+    }
+    await ledger.stop();
+    expect(ledger.lies).toEqual([]);
   });
 });
 
