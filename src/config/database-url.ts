@@ -188,6 +188,12 @@ interface ServerUrl {
 function parseServerUrl(text: string): Parsed<ServerUrl> {
   // A bare / ? or # in a password ends the authority: the rest would be path or query, which are printed.
   const afterAuthority = /^\w+:\/\/[^/?#]*(.*)$/.exec(text)?.[1] ?? "";
+  // A comma in the password is one; behind it, between hosts, it is none that a URL has.
+  if (/^\w+:\/\/(?:[^/?#]*@)?[^@/?#]*,[^@/?#]*(?:[/?#]|$)/.test(text))
+    return refused(
+      "names more than one host",
+      "name one; docs/operations.md has HAProxy in front of two servers",
+    );
   if (/[#@\\\s]/.test(afterAuthority) || !URL.canParse(text))
     return refused("is not a valid URL", `${ENCODE}: ${EXAMPLE}`);
   const url = new URL(text);

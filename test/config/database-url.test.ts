@@ -55,6 +55,11 @@ describe("DATABASE_URL", () => {
     expect(databaseOf({ DATABASE_URL: upper })).toMatchObject({ driver: "neon" });
   });
 
+  test("a comma in a password is no second host", () => {
+    const url = "postgres://app:pw,2@db.example.com/auth";
+    expect(databaseOf({ DATABASE_URL: url })).toMatchObject({ driver: "postgres", url });
+  });
+
   test.each(["postgres://app:pw@notneon.tech/auth", "postgres://app:pw@x.neon.tech.evil.com/auth"])(
     "%s is no Neon host",
     (url) => {
@@ -67,6 +72,9 @@ describe("DATABASE_URL", () => {
     ["postgres://u:p@h/db?sslmode=REQUIRE", "sslmode"],
     ["postgres://u:p@h/db?sslmode=", "sslmode"],
     ["postgres://u:p@h/db?sslmode=require&sslmode=disable", "more than one sslmode"],
+    ["postgres://u:p@h,i/db", "more than one host"],
+    ["postgres://u:p@h:5432,i:5432/db", "more than one host"],
+    ["postgres://h,i/db", "more than one host"],
     ["postgres://u:p#q@h/db", "not a valid URL"],
     ["postgres://u:12/q@h/db", "not a valid URL"],
     ["postgres://u:12?q@h/db", "not a valid URL"],

@@ -91,6 +91,23 @@ function behind(dialect: "postgres" | "neon", mode: Mode): void {
     await database.close();
   });
 
+  // Two more servers find no connections of a session pooler's eight left.
+  if (mode.poolMode === "transaction")
+    test("S14: limits 50 failures at once on two instances as if they came one after the other", async () => {
+      const env = { ...database.env, LATCHKEY_LIMITS: "on", LATCHKEY_LIMIT_SIGN_IN: "10/15m" };
+      const pair = [await spawnLatchkey({ env }), await spawnLatchkey({ env })];
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, async (_, at) => {
+          const client = createClient(pair[at % 2]?.origin ?? "", { requestOrigin });
+          const { error } = await client.auth.signIn.email({ email: `n${at}@example.com`, password });
+          return error?.status;
+        }),
+      );
+      expect(answers.toSorted()).toEqual([...Array(10).fill(401), ...Array(40).fill(429)]);
+      await Promise.all(pair.map((one) => one.stop()));
+      await database.query("DELETE FROM latchkey_limit");
+    });
+
   test("signs up, in and out, changes the password, revokes and deletes", async () => {
     const { client, email, error } = await signUp();
     expect(error).toBeNull();
