@@ -1,5 +1,6 @@
 import { verifyPassword as verifyScrypt } from "better-auth/crypto";
 import PQueue from "p-queue";
+import { createHashPriority } from "./hash-priority.ts";
 
 /** OWASP's argon2id parameters; memory in KiB. */
 const argon2id = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
@@ -44,7 +45,9 @@ export function createPasswords(
   compareForeign = verifyScrypt,
 ): Passwords {
   const queue = new PQueue({ concurrency });
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => await queue.add(work);
+  const lower = createHashPriority(() => performance.now());
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> =>
+    await queue.add(() => work().finally(lower));
   const hash = (password: string) => inTurn(() => Bun.password.hash(computable(password), argon2id));
   const verifyForeign = (stored: string, password: string) =>
     inTurn(() => compareForeign({ hash: stored, password: password.normalize("NFKC") }));

@@ -1,8 +1,12 @@
 /** So many refusals a second are told at once. */
 const promptPerSecond = 100;
-const holdMs = 1_000;
+/** Of the others: not all at one moment, or they would all be back at one. */
+const holdMinMs = 500;
+const holdMaxMs = 1_500;
 
-/** Holds a refusal back where there are many: whoever asks again without a pause asks once a second then. */
+const holdMs = () => holdMinMs + Math.random() * (holdMaxMs - holdMinMs);
+
+/** Holds a refusal back where there are many: whoever asks again without a pause asks about once a second then. */
 export type Pace = (askedAt: number) => Promise<void>;
 
 /**
@@ -19,6 +23,6 @@ export function createPace(now: () => number, sleep: (ms: number) => Promise<voi
       told = 0;
     }
     told += 1;
-    if (told > promptPerSecond) await sleep(Math.max(0, askedAt + holdMs - at));
+    if (told > promptPerSecond) await sleep(Math.max(0, askedAt + holdMs() - at));
   };
 }

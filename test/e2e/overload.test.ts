@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
@@ -65,6 +66,22 @@ describe.each(dialects)("C14, S67: more sign-ins than can be hashed, on %s", (di
     const warnings = server.logs().filter(({ code }) => code === "TOO_BUSY");
     expect(warnings.length).toBeGreaterThan(0);
     expect(warnings.length).toBeLessThan(10);
+  });
+
+  test.skipIf(process.platform !== "linux")("what hashes stands back for what answers", async () => {
+    const threads = () =>
+      readdirSync(`/proc/${server.pid}/task`).map((thread) => {
+        const stat = readFileSync(`/proc/${server.pid}/task/${thread}/stat`, "utf8");
+        const nice = stat.slice(stat.lastIndexOf(")")).split(" ")[17];
+        return `${stat.includes("(Bun Pool") ? "hashes" : "answers"} ${nice}`;
+      });
+    // New ones are looked for once a second.
+    for (let tries = 0; tries < 5 && (tries < 1 || threads().includes("hashes 0")); tries += 1) {
+      await signIn("203.0.113.9");
+      await Bun.sleep(1_100);
+      await signIn("203.0.113.9");
+    }
+    expect(new Set(threads())).toEqual(new Set(["answers 0", "hashes 5"]));
   });
 
   test("who has hung up is not hashed for", async () => {
