@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { dlopen } from "bun:ffi";
+import { openLibc } from "../libc.ts";
 
 /** Of 19: a quarter of a core's time beside a thread of 0 that wants all of it, and all of it beside none. */
 const niceness = 5;
@@ -10,17 +10,16 @@ const oneThread = 0;
 
 /** Lets the event loop's thread come before those that hash, wherever both want a core: Linux keeps it by thread. */
 export function createHashPriority(now: () => number): () => void {
-  if (process.platform !== "linux") return () => {};
-  const setPriority = openSetPriority();
+  const libc = openLibc({ setpriority: { args: ["int", "u32", "int"], returns: "int" } });
   const lowered = new Set<string>();
   let askedAt = Number.NEGATIVE_INFINITY;
   return () => {
-    if (setPriority === null || now() - askedAt < everyMs) return;
+    if (libc === null || now() - askedAt < everyMs) return;
     askedAt = now();
     for (const thread of readdirSync("/proc/self/task")) {
       // A thread has its parent's name until it takes its own.
       if (lowered.has(thread) || !nameOf(thread).startsWith("Bun Pool")) continue;
-      setPriority(oneThread, Number(thread), niceness);
+      libc.setpriority(oneThread, Number(thread), niceness);
       lowered.add(thread);
     }
   };
@@ -33,17 +32,4 @@ function nameOf(thread: string): string {
     // It has ended.
     return "";
   }
-}
-
-/** Null where the C library is not one that is known. */
-function openSetPriority() {
-  for (const library of ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]) {
-    try {
-      return dlopen(library, { setpriority: { args: ["int", "u32", "int"], returns: "int" } }).symbols
-        .setpriority;
-    } catch {
-      // The other one, or none.
-    }
-  }
-  return null;
 }

@@ -4,6 +4,8 @@ import type { Config, LoadedConfig } from "../config/config.ts";
 import { withPort } from "../config/load.ts";
 import { type Log, openLog, openLogWriter } from "../log.ts";
 import { prepareDataDirectory } from "../data-directory.ts";
+import { capConnections } from "../connection-cap.ts";
+import { createClientAddresses } from "../http/request.ts";
 import { type Listener, listen } from "../server.ts";
 import { openService, type Service } from "../service.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -56,6 +58,7 @@ async function run(
   const signals = watchSignals();
   logStrays(log);
   listener.serve(service.app);
+  const stopCapping = watchConnections(listener.port, config, log);
   log.info(
     { event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port },
     "listening",
@@ -65,7 +68,24 @@ async function run(
     stdout(
       JSON.stringify({ event: "listening", url: listener.url, baseUrl: config.baseUrl, port: listener.port }),
     );
-  return await drain(await signals.first, signals.second, log, { listener, service });
+  const signal = await signals.first;
+  stopCapping();
+  return await drain(signal, signals.second, log, { listener, service });
+}
+
+/** Nobody is to take all connections, as nobody is to guess without end. */
+function watchConnections(port: number, { limits, trustedProxies }: Config, log: Log): () => void {
+  if (limits === null) return () => {};
+  return capConnections({
+    port,
+    max: limits.connections,
+    isTrusted: createClientAddresses(trustedProxies).isTrusted,
+    onClosed: (clientAddress, closed) =>
+      log.warn(
+        { event: "connections_closed", clientAddress, closed, setting: "LATCHKEY_LIMIT_CONNECTIONS" },
+        "an address held too many connections",
+      ),
+  });
 }
 
 /** What somebody at a terminal needs next. */

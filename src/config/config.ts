@@ -61,7 +61,7 @@ export interface Config {
   /** Whether the log has e-mail addresses; it has keyed hashes of them in any case. */
   readonly logEmails: boolean;
   /** How often may be tried what guesses are made by; null for no limit. */
-  readonly limits: { readonly signIn: Rate; readonly signUp: Rate } | null;
+  readonly limits: { readonly signIn: Rate; readonly signUp: Rate; readonly connections: number } | null;
   readonly hashConcurrency: number;
   readonly hashQueue: number;
   /** At most 40 code points. */

@@ -74,6 +74,10 @@ const settings = {
     meaning: "failed sign-ins of one address, 5 to 100,000 within 1 minute to 1 day; of IPv6, of one /64",
   },
   LATCHKEY_LIMIT_SIGN_UP: { meaning: "sign-ups of one address, likewise" },
+  LATCHKEY_LIMIT_CONNECTIONS: {
+    meaning:
+      "connections of one address, 10 to 1,000,000, and no more than a quarter of the process's descriptors; on Linux, and not of this machine or a trusted proxy",
+  },
   LATCHKEY_HASH_CONCURRENCY: { meaning: "password hashes at once; from 1 to that number" },
   LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },

@@ -7,7 +7,15 @@ describe("the limits", () => {
       expect(load({ NODE_ENV }).config.limits).toEqual({
         signIn: { points: 50, seconds: 900 },
         signUp: { points: 60, seconds: 3_600 },
+        connections: 1_000,
       });
+  });
+
+  test("count connections, too", () => {
+    expect(load({ LATCHKEY_LIMIT_CONNECTIONS: "64" }).config.limits?.connections).toBe(64);
+    expect(problemsOf({ LATCHKEY_LIMIT_CONNECTIONS: "1" })).toMatchObject([
+      { variable: "LATCHKEY_LIMIT_CONNECTIONS" },
+    ]);
   });
 
   test("can be off for this machine alone", () => {

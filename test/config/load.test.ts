@@ -39,7 +39,11 @@ describe("loadConfig", () => {
       brandAccent: "#3355cc",
       brandAccentDark: "#3355cc",
       contact: null,
-      limits: { signIn: { points: 50, seconds: 900 }, signUp: { points: 60, seconds: 3_600 } },
+      limits: {
+        signIn: { points: 50, seconds: 900 },
+        signUp: { points: 60, seconds: 3_600 },
+        connections: 1_000,
+      },
     });
     expect(warnings).toEqual([]);
   });
@@ -111,7 +115,11 @@ describe("loadConfig", () => {
       brandAccent: "#0a7d5a",
       brandAccentDark: "#0a7d5a",
       contact: null,
-      limits: { signIn: { points: 50, seconds: 900 }, signUp: { points: 60, seconds: 3_600 } },
+      limits: {
+        signIn: { points: 50, seconds: 900 },
+        signUp: { points: 60, seconds: 3_600 },
+        connections: 1_000,
+      },
     });
     expect(warnings).toEqual([]);
   });
