@@ -15,10 +15,16 @@ _SENDABLE = re.compile(rb"[\x20-\x7e]{0,%d}" % MAX_CREDENTIAL_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Byte-exact headers for latchkey, kept out of `repr` and logs."""
+    """Byte-exact headers for latchkey, kept out of `repr` and logs. Raises `ValueError` for CR, LF or NUL in them."""
 
     cookie: bytes | None = None
     authorization: bytes | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.cookie, self.authorization):
+            if value is not None and (b"\r" in value or b"\n" in value or b"\0" in value):
+                # They would end the header, and begin another or a second request.
+                raise ValueError("a credential holds no CR, LF or NUL")
 
     def __repr__(self) -> str:
         return f"Credentials(cookie={self.cookie is not None}, authorization={self.authorization is not None})"
@@ -26,10 +32,10 @@ class Credentials:
     def __bool__(self) -> bool:
         return self.cookie is not None or self.authorization is not None
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers to send; none for an anonymous visitor."""
-        pairs = ((b"Cookie", self.cookie), (b"Authorization", self.authorization))
-        return [(name, value) for name, value in pairs if value is not None]
+    def lines(self) -> bytes:
+        """The header lines to send, each with its CR LF; nothing for an anonymous visitor."""
+        cookie = b"" if self.cookie is None else b"Cookie: %b\r\n" % self.cookie
+        return cookie if self.authorization is None else b"%bAuthorization: %b\r\n" % (cookie, self.authorization)
 
     def digest(self) -> bytes:
         """SHA-256 that identifies them, so that a cache holds no credential."""

@@ -1,0 +1,55 @@
+import { withOpened, type Workload } from "../bench.ts";
+import { writeRequests } from "../load/requests.ts";
+import { addFigure, addRatio, type Series } from "../report/results.ts";
+import { sessionRequests } from "../seed/sessions.ts";
+import { openSqlite } from "../targets/databases.ts";
+import { startFastApi } from "../targets/fastapi.ts";
+import { startTarget } from "../targets/target.ts";
+import { interleave, loadRunners } from "./interleave.ts";
+
+const population = { users: 1_000, sessions: 1_000 };
+const connections = 16;
+
+/**
+ * What asking latchkey at every request costs a FastAPI app: a route without it, the same with latchkey-fastapi, and with
+ * httpx. The app has the server's core to itself, latchkey shares the other ones with the generator.
+ */
+export const fastapi: Workload = {
+  name: "fastapi",
+  run: (bench) =>
+    withOpened(async (opened) => {
+      const { cores, executables, results, scale } = bench;
+      const database = opened(await openSqlite(executables, population), (it) => it.close());
+      const executable = await executables("latchkey");
+      const env = { ...database.env, PORT: "0" };
+      const latchkey = opened(
+        await startTarget({ name: "latchkey", executable, env, cores, on: "others" }),
+        (it) => it.stop(),
+      );
+      const target = opened(await startFastApi(cores, latchkey.url), (it) => it.stop());
+      const loads = ["plain", "protected", "httpx"].map((route) => ({
+        name: route,
+        target,
+        requests: writeRequests(sessionRequests(`/${route}`, population.sessions), 200),
+        connections,
+      }));
+      const duration = { ...scale, measureMs: scale.measureMs * 2 };
+      const series = await interleave(bench, "fastapi", await loadRunners(bench, loads), duration);
+      const [plain, own, httpx] = series;
+      if (plain === undefined || own === undefined || httpx === undefined) return;
+      const title = "FastAPI, a route that asks latchkey";
+      addRatio(results, { id: "fastapi-plain", title: `${title}, against one that does not` }, own, plain);
+      addRatio(results, { id: "fastapi-httpx", title: `${title}, against asking by httpx` }, own, httpx);
+      for (const [id, what, of] of [
+        ["check", title, own],
+        ["bare", "  one that does not", plain],
+        ["httpx-cpu", "  one that asks by httpx", httpx],
+      ] as const) {
+        addFigure(results, { id: `fastapi-cpu-${id}`, title: `${what}, CPU` }, "µs", cpuMicros(of));
+      }
+    }),
+};
+
+function cpuMicros({ samples }: Series): number[] {
+  return samples.flatMap((sample) => (sample.cpuMicros === null ? [] : [sample.cpuMicros]));
+}

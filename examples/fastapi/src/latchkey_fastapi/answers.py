@@ -1,0 +1,121 @@
+"""Reads latchkey's answers off a connection, and refuses every other."""
+
+from dataclasses import dataclass, field
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+MAX_HEAD_BYTES = 16 * 1024
+MAX_BODY_BYTES = 64 * 1024
+
+_KEPT_FIELDS = (b"www-authenticate", b"retry-after")
+
+
+class BrokenAnswer(Exception):
+    """What came is no answer that may be believed. The message quotes nothing of it."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    fields: dict[bytes, bytes] = field(repr=False)
+    """`www-authenticate` and `retry-after`; what is there twice is joined by `, ` (RFC 9110 §5.3)."""
+    body: bytes = field(repr=False)
+    may_keep: bool
+    """Whether the connection may be asked again."""
+
+
+class AnswerReader:
+    """Reads one answer after another, each to a request that was sent alone.
+
+    llhttp, which `httptools` wraps, is strict about the syntax of HTTP/1.1: no folded fields, no second length, no bare
+    line feeds. Refused here is what it lets pass: another version, interim answers (1xx), an answer that only the end of
+    the connection ends, codings other than `chunked` (which proxies use), trailers, and bytes before or behind.
+    """
+
+    __slots__ = ("_body", "_chunked", "_complete", "_fields", "_in_body", "_length", "_may_keep", "_parser", "_raw")
+
+    def __init__(self) -> None:
+        self._parser = HttpResponseParser(self)
+        self.reset()
+
+    def reset(self) -> None:
+        """Makes ready for the answer to the next request."""
+        self._raw = b""
+        self._fields: dict[bytes, bytes] = {}
+        self._length: int | None = None
+        self._chunked = False
+        self._in_body = False
+        self._body = b""
+        self._may_keep = False
+        self._complete = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any byte came since `reset`."""
+        return bool(self._raw)
+
+    def feed(self, received: bytes) -> Answer | None:
+        """Takes what was received; returns the answer once it is whole. Raises `BrokenAnswer`, and is of no use then."""
+        raw = self._raw = self._raw + received if self._raw else received
+        if raw[0] != 0x48:  # H: the parser would pass over empty lines
+            raise BrokenAnswer("no answer of HTTP")
+        try:
+            self._parser.feed_data(received)
+        except HttpParserError as error:
+            cause = error.__context__
+            raise cause if isinstance(cause, BrokenAnswer) else BrokenAnswer("malformed") from None
+        except HttpParserUpgrade:
+            raise BrokenAnswer("another protocol") from None
+        if not self._complete:
+            if not self._in_body and len(raw) > MAX_HEAD_BYTES:
+                raise BrokenAnswer("too long a head")
+            return None
+        if self._chunked:
+            ends_here = raw.endswith(b"\r\n0\r\n\r\n")
+        else:
+            ends_here = len(raw) == raw.index(b"\r\n\r\n") + 4 + (self._length or 0)
+        if not ends_here:
+            raise BrokenAnswer("more than an answer")
+        return Answer(self._parser.get_status_code(), self._fields, self._body, self._may_keep)
+
+    # What the parser calls; what is raised here comes out of `feed_data` as the context of its own error.
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            raise BrokenAnswer("more than an answer")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_body:
+            raise BrokenAnswer("a trailer")
+        name = name.lower()
+        if name in _KEPT_FIELDS:
+            earlier = self._fields.get(name)
+            self._fields[name] = value if earlier is None else earlier + b", " + value
+        elif name == b"content-length":
+            self._length = int(value)
+        elif name == b"transfer-encoding":
+            if self._chunked or value.lower() != b"chunked":
+                raise BrokenAnswer("a coding that is not supported")
+            self._chunked = True
+
+    def on_headers_complete(self) -> None:
+        self._in_body = True
+        if self._parser.get_http_version() != "1.1":
+            raise BrokenAnswer("another version of HTTP")
+        if self._parser.get_status_code() < 200:
+            raise BrokenAnswer("an interim answer")
+        if self._length is None and not self._chunked:
+            raise BrokenAnswer("no length")
+        if (self._length or 0) > MAX_BODY_BYTES:
+            raise BrokenAnswer("too long a body")
+
+    def on_body(self, part: bytes) -> None:
+        self._body = self._body + part if self._body else part
+        if len(self._raw) > MAX_HEAD_BYTES + MAX_BODY_BYTES:
+            raise BrokenAnswer("too long a body")
+
+    def on_message_complete(self) -> None:
+        self._complete = True
+        self._may_keep = self._parser.should_keep_alive()
