@@ -2,9 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from starlette.datastructures import Headers
 
 SESSION_COOKIES = (b"better-auth.session_token", b"__Secure-better-auth.session_token")
 MAX_CREDENTIAL_BYTES = 4096
@@ -43,17 +42,21 @@ class Credentials:
         return hashlib.sha256(b"\n".join(parts)).digest()  # neither part can hold a line feed
 
 
-def read_credentials(headers: Headers) -> Credentials:
-    """Takes the session cookie and `Authorization` out of a request's headers, and nothing else.
+def read_credentials(headers: Sequence[tuple[bytes, bytes]]) -> Credentials:
+    """Takes the session cookie and `Authorization` out of a request's headers, as ASGI has them, and nothing else.
 
     Starlette's `request.cookies` unquotes values and keeps the last of duplicates, where latchkey, like BetterAuth,
     takes the first: hence the parsing by hand.
     """
-    raw = headers.raw
-    cookies = b";".join(value for name, value in raw if name == b"cookie")
-    authorization = next((value.strip() for name, value in raw if name == b"authorization"), b"")
+    cookies = b""
+    authorization: bytes | None = None
+    for name, value in headers:
+        if name == b"cookie":
+            cookies = cookies + b";" + value if cookies else value
+        elif name == b"authorization" and authorization is None:
+            authorization = value.strip()
     return Credentials(
-        cookie=_session_cookies(cookies),
+        cookie=_session_cookies(cookies) if cookies else None,
         authorization=authorization if authorization and _SENDABLE.fullmatch(authorization) else None,
     )
 
