@@ -34,7 +34,7 @@ class AnswerReader:
     the connection ends, codings other than `chunked` (which proxies use), trailers, and bytes before or behind.
     """
 
-    __slots__ = ("_body", "_chunked", "_complete", "_fields", "_in_body", "_length", "_may_keep", "_parser", "_raw")
+    __slots__ = ("_body", "_chunked", "_complete", "_fields", "_length", "_may_keep", "_parser", "_raw")
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
@@ -46,7 +46,6 @@ class AnswerReader:
         self._fields: dict[bytes, bytes] = {}
         self._length: int | None = None
         self._chunked = False
-        self._in_body = False
         self._body = b""
         self._may_keep = False
         self._complete = False
@@ -68,27 +67,20 @@ class AnswerReader:
             raise cause if isinstance(cause, BrokenAnswer) else BrokenAnswer("malformed") from None
         except HttpParserUpgrade:
             raise BrokenAnswer("another protocol") from None
+        head_end = raw.find(b"\r\n\r\n")
+        if (len(raw) if head_end < 0 else head_end) > MAX_HEAD_BYTES:
+            raise BrokenAnswer("too long a head")
         if not self._complete:
-            if not self._in_body and len(raw) > MAX_HEAD_BYTES:
-                raise BrokenAnswer("too long a head")
             return None
-        if self._chunked:
-            ends_here = raw.endswith(b"\r\n0\r\n\r\n")
-        else:
-            ends_here = len(raw) == raw.index(b"\r\n\r\n") + 4 + (self._length or 0)
+        # This refuses trailers too. The parser passes over empty lines behind an answer: it would not say that there is one.
+        ends_here = raw.endswith(b"\r\n0\r\n\r\n") if self._chunked else len(raw) == head_end + 4 + (self._length or 0)
         if not ends_here:
             raise BrokenAnswer("more than an answer")
         return Answer(self._parser.get_status_code(), self._fields, self._body, self._may_keep)
 
     # What the parser calls; what is raised here comes out of `feed_data` as the context of its own error.
 
-    def on_message_begin(self) -> None:
-        if self._complete:
-            raise BrokenAnswer("more than an answer")
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_body:
-            raise BrokenAnswer("a trailer")
         name = name.lower()
         if name in _KEPT_FIELDS:
             earlier = self._fields.get(name)
@@ -101,7 +93,6 @@ class AnswerReader:
             self._chunked = True
 
     def on_headers_complete(self) -> None:
-        self._in_body = True
         if self._parser.get_http_version() != "1.1":
             raise BrokenAnswer("another version of HTTP")
         if self._parser.get_status_code() < 200:

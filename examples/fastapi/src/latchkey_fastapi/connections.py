@@ -13,6 +13,9 @@ IDLE_SECONDS = 30.0
 """A connection that rested longer is not used again: a firewall may have forgotten it."""
 
 
+CLOSE_SECONDS = 1.0
+
+
 class ConnectionLost(Exception):
     """The connection ended before its answer was whole."""
 
@@ -102,6 +105,10 @@ class ConnectionPool:
         self._drained: asyncio.Future[None] | None = None
         self._closed = False
 
+    def __len__(self) -> int:
+        """How many connections there are, resting or in use."""
+        return len(self._made)
+
     async def ask(self, request: bytes) -> Answer:
         """Returns the answer to `request`, which must be safe to send twice.
 
@@ -155,6 +162,8 @@ class ConnectionPool:
                 await self._loop.create_connection(lambda: connection, address.host, address.port, ssl=self._tls)
         except BaseException:
             connection.abort()
+            # uvloop, cancelled just here, closes what it had made without a word to us.
+            self.on_lost(connection)
             raise
         return connection
 
@@ -178,7 +187,8 @@ class ConnectionPool:
             self._drained = self._loop.create_future()
             for connection in tuple(self._made):
                 connection.abort()
-            await self._drained
+            # A turn or two of the loop. Bounded, as nothing is worth a shutdown that never ends.
+            await asyncio.wait([self._drained], timeout=CLOSE_SECONDS)
 
 
 @asynccontextmanager
