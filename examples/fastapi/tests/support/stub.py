@@ -62,6 +62,18 @@ async def never(_head: bytes) -> bytes:
     raise AssertionError
 
 
+async def unless_left(answer: Awaitable[bytes | None], reader: asyncio.StreamReader) -> bytes | None:
+    """The answer, or None where the client, who has nothing more to say, closes before."""
+    answering, leaving = asyncio.ensure_future(answer), asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else None
+    finally:
+        answering.cancel()
+        leaving.cancel()
+        await asyncio.wait({answering, leaving})
+
+
 @dataclass
 class Stub:
     url: str = ""
@@ -97,7 +109,7 @@ async def stub_server(
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 stub.heads.append(head)
-                reply = await stub.answer(head)
+                reply = await unless_left(stub.answer(head), reader)
                 if reply is None:
                     return
                 writer.write(reply)

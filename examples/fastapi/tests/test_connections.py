@@ -1,0 +1,352 @@
+"""The connections to latchkey: kept, bounded, never shared by two visitors, and gone in the end."""
+
+import asyncio
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from support.api import assert_outage, open_api
+from support.latchkey import LatchkeyProcess
+from support.relay import unix_relay
+from support.stub import REFUSED, VERIFIED, Stub, always, http, never, stub_server
+
+from latchkey_fastapi import Credentials, Identity, Latchkey, LatchkeyUnavailable, Refusal, Settings, open_latchkey
+from latchkey_fastapi.addresses import parse_address
+from latchkey_fastapi.app import create_app
+from latchkey_fastapi.connections import ConnectionPool, open_connections
+
+ANN, BOB = (Credentials(cookie=b"better-auth.session_token=%b" % name) for name in (b"ann", b"bob"))
+COOKIE = {"Cookie": "better-auth.session_token=x"}
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+GOOD = http(200, VERIFIED)
+
+
+def settings(stub: Stub, **changes: object) -> Settings:
+    return Settings.model_validate({"latchkey_url": stub.url, "verify_timeout_seconds": 20, **changes})
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what must come."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def echo(head: bytes) -> bytes:
+    """Signs in whom the cookie names."""
+    name = head.partition(b"session_token=")[2].partition(b"\r\n")[0].decode()
+    return http(200, VERIFIED.replace('"Ann"', f'"{name}"'))
+
+
+async def name_of(latchkey: Latchkey, credentials: Credentials) -> str:
+    verdict = await latchkey.verify(credentials)
+    assert isinstance(verdict, Identity)
+    return verdict.user.name
+
+
+async def interrupt_by_cancelling(check: "asyncio.Task[str]") -> None:
+    check.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await check
+
+
+async def interrupt_by_waiting(check: "asyncio.Task[str]") -> None:
+    with pytest.raises(LatchkeyUnavailable, match="no answer in time"):
+        await check
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "timeout_seconds"),
+    [pytest.param(interrupt_by_cancelling, 20, id="cancelled"), pytest.param(interrupt_by_waiting, 0.5, id="too late")],
+)
+@pytest.mark.parametrize("had_begun", [False, True], ids=["no byte", "half an answer"])
+async def test_an_answer_to_nobody_reaches_nobody(
+    interrupt: Callable[["asyncio.Task[str]"], Awaitable[None]], timeout_seconds: float, had_begun: bool
+) -> None:
+    async with stub_server(echo) as stub:
+        chosen = settings(stub, verify_timeout_seconds=timeout_seconds, verify_max_connections=1)
+        async with open_latchkey(chosen) as latchkey:
+            assert await name_of(latchkey, BOB) == "bob"
+            stub.answer = never
+            check = asyncio.create_task(name_of(latchkey, ANN))
+            await until(lambda: len(stub.heads) == 2)
+            late = await echo(stub.heads[1])
+            if had_begun:
+                stub.writers[0].write(late[:300])
+                await asyncio.sleep(0.05)
+            await interrupt(check)
+            stub.answer = echo
+            stub.writers[0].write(late[300:] if had_begun else late)
+            for _ in range(3):
+                assert await name_of(latchkey, BOB) == "bob"
+            await until(lambda: stub.open == 1)
+            assert stub.connections == 2
+
+
+async def test_cancellation_at_any_step_leaks_no_connection() -> None:
+    async with stub_server(always(GOOD)) as stub, open_connections(parse_address(stub.url)) as pool:
+        for steps in range(60):
+            question = asyncio.create_task(pool.ask(REQUEST))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            question.cancel()
+            await asyncio.wait([question])
+        assert (await pool.ask(REQUEST)).status == 200
+        assert stub.connections > 2  # some were cancelled with a connection in hand
+        await until(lambda: stub.open == 1 and len(pool) == 1)
+    await until(lambda: stub.open == 0)
+
+
+async def test_a_burst_opens_no_more_than_allowed_and_keeps_them() -> None:
+    async with stub_server(echo) as stub, open_latchkey(settings(stub, verify_max_connections=4)) as latchkey:
+        for _ in range(3):
+            names = await asyncio.gather(*(name_of(latchkey, (ANN, BOB)[at % 2]) for at in range(50)))
+            assert names == ["ann", "bob"] * 25
+        assert (stub.connections, stub.most_open, len(stub.heads)) == (4, 4, 150)
+    await until(lambda: stub.open == 0)
+
+
+async def test_a_queue_that_is_full_is_said_at_once() -> None:
+    async with stub_server(never) as stub:
+        chosen = settings(stub, verify_max_connections=2, verify_max_waiting=3, verify_queue_timeout_seconds=20)
+        async with open_latchkey(chosen) as latchkey:
+            checks = [asyncio.create_task(latchkey.verify(ANN)) for _ in range(9)]
+            await until(lambda: len(stub.heads) == 2)
+            done = [check for check in checks if check.done()]
+            assert [str(check.exception()) for check in done] == ["too many checks at once"] * 4
+            assert isinstance(done[0].exception(), LatchkeyUnavailable)
+            # Those that gave up leave their places to others.
+            for check in checks:
+                check.cancel()
+            await asyncio.wait(checks)
+            stub.answer = always(GOOD)
+            verdicts = await asyncio.gather(*(latchkey.verify(ANN) for _ in range(5)))
+            assert all(isinstance(verdict, Identity) for verdict in verdicts)
+
+
+@pytest.mark.parametrize("had_asked", [False, True], ids=["a new connection", "a kept one"])
+async def test_asks_once_more_and_no_oftener(had_asked: bool) -> None:
+    async def hang_up(_head: bytes) -> None:
+        return None
+
+    async with stub_server(always(GOOD)) as stub, open_latchkey(settings(stub)) as latchkey:
+        if had_asked:
+            await latchkey.verify(ANN)
+        stub.answer, before = hang_up, len(stub.heads)
+        with pytest.raises(LatchkeyUnavailable, match="closed without an answer"):
+            await latchkey.verify(ANN)
+        assert len(stub.heads) - before == 2
+        assert stub.heads[-1] == stub.heads[-2]
+
+
+async def test_asks_once_where_an_answer_had_begun() -> None:
+    async def break_off(_head: bytes) -> None:
+        stub.writers[-1].write(GOOD[:40])
+        await stub.writers[-1].drain()
+
+    async with stub_server(break_off) as stub, open_latchkey(settings(stub)) as latchkey:
+        with pytest.raises(LatchkeyUnavailable, match="broke"):
+            await latchkey.verify(ANN)
+        assert len(stub.heads) == 1
+
+
+async def test_finds_connections_anew_when_all_kept_ones_closed() -> None:
+    async with stub_server(always(GOOD)) as stub, open_connections(parse_address(stub.url)) as pool:
+        await asyncio.gather(*(pool.ask(REQUEST) for _ in range(5)))
+        for writer in stub.writers:
+            writer.close()
+        await until(lambda: len(pool) == 0)
+        assert (await pool.ask(REQUEST)).status == 200
+        assert (stub.connections, len(stub.heads)) == (6, 6)
+
+
+async def test_closes_a_connection_that_speaks_unasked() -> None:
+    async with stub_server(echo) as stub, open_latchkey(settings(stub)) as latchkey:
+        assert await name_of(latchkey, ANN) == "ann"
+        stub.writers[0].write(http(200, VERIFIED.replace('"Ann"', '"Eve"')))
+        await until(lambda: stub.open == 0)
+        assert await name_of(latchkey, BOB) == "bob"
+        assert stub.connections == 2
+
+
+async def test_leaves_connections_that_rested_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stub_server(always(GOOD)) as stub, open_connections(parse_address(stub.url)) as pool:
+        await asyncio.gather(*(pool.ask(REQUEST) for _ in range(3)))
+        monkeypatch.setattr("latchkey_fastapi.connections.IDLE_SECONDS", 0.0)
+        await asyncio.sleep(0.01)
+        await pool.ask(REQUEST)
+        await until(lambda: stub.open == 1)
+        assert stub.connections == 4
+
+
+async def test_a_closed_pool_asks_nobody() -> None:
+    async with stub_server(never) as stub, open_connections(parse_address(stub.url)) as pool:
+        question = asyncio.create_task(pool.ask(REQUEST))
+        await until(lambda: stub.open == 1)
+        await pool.close()
+        with pytest.raises(OSError, match="closed"):
+            await question
+        with pytest.raises(OSError, match="closed"):
+            await pool.ask(REQUEST)
+        await until(lambda: stub.open == 0)
+        assert (stub.connections, len(pool)) == (1, 0)
+
+
+async def test_belongs_to_its_event_loop() -> None:
+    """Another thread's loop, or that of a process forked off: a connection used by two would mix their answers up."""
+    errors: list[BaseException] = []
+
+    def use_elsewhere(pool: ConnectionPool) -> None:
+        try:
+            asyncio.run(pool.ask(REQUEST))
+        except RuntimeError as error:
+            errors.append(error)
+
+    async with stub_server(always(GOOD)) as stub, open_connections(parse_address(stub.url)) as pool:
+        await pool.ask(REQUEST)
+        thread = threading.Thread(target=use_elsewhere, args=(pool,))
+        thread.start()
+        await asyncio.to_thread(thread.join)
+        assert len(stub.heads) == 1
+    assert "another event loop" in str(errors[0])
+
+
+def test_an_app_may_be_started_again_on_another_loop(latchkey: LatchkeyProcess) -> None:
+    ann = latchkey.sign_up()
+    app = create_app(Settings(latchkey_url=latchkey.url))
+    for _ in range(3):
+        with TestClient(app) as api:
+            for _ in range(2):
+                assert api.get("/me", headers=ann.cookie).json()["user"]["id"] == ann.user_id
+
+
+@pytest.mark.parametrize("byte", [b"\r", b"\n", b"\0"])
+@pytest.mark.parametrize("place", ["cookie", "authorization"])
+def test_no_credential_ends_its_line(byte: bytes, place: str) -> None:
+    with pytest.raises(ValueError, match="CR, LF or NUL"):
+        Credentials(**{place: b"a" + byte + b"b"})
+
+
+async def test_sends_credentials_byte_by_byte() -> None:
+    every_byte = bytes(byte for byte in range(1, 256) if byte not in b"\r\n")
+    async with stub_server(always(GOOD)) as stub, open_latchkey(settings(stub)) as latchkey:
+        await latchkey.verify(Credentials(cookie=b"a" + every_byte, authorization=every_byte + b"b"))
+    assert stub.heads[0].split(b"\r\n")[-4:] == [
+        b"Cookie: a" + every_byte,
+        b"Authorization: " + every_byte + b"b",
+        b"",
+        b"",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "line", "host"),
+    [("", b"GET /api/auth/verify HTTP/1.1", b"127.0.0.1:%d"), ("/a/b", b"GET /a/b/api/auth/verify HTTP/1.1", b"127.0.0.1:%d")],
+)
+async def test_asks_where_the_setting_says(suffix: str, line: bytes, host: bytes) -> None:
+    async with stub_server(always(GOOD)) as stub:
+        async with open_latchkey(Settings(latchkey_url=stub.url + suffix)) as latchkey:
+            await latchkey.verify(Credentials())
+        assert stub.heads[0].startswith(line + b"\r\n")
+        assert stub.header(0, b"host") == [host % int(stub.url.rpartition(":")[2])]
+
+
+async def test_over_a_unix_socket(latchkey: LatchkeyProcess, tmp_path: Path) -> None:
+    ann, path = latchkey.sign_up(), tmp_path / "latchkey.sock"
+    async with open_api(f"unix:{path}") as api:
+        assert_outage(await api.get("/me", headers=ann.cookie))  # there is no socket yet
+        async with unix_relay(path, latchkey.url) as relay:
+            for _ in range(3):
+                assert (await api.get("/me", headers=ann.cookie)).json()["user"]["id"] == ann.user_id
+            assert (await api.get("/me")).status_code == 401
+            assert relay.connections == 1
+        path.unlink()
+        assert_outage(await api.get("/me", headers=ann.cookie))
+        path.write_text("no socket")
+        assert_outage(await api.get("/me", headers=ann.cookie))
+
+
+async def test_names_localhost_over_a_unix_socket(tmp_path: Path) -> None:
+    async with stub_server(always(http(401, REFUSED)), socket_path=tmp_path / "s") as stub:
+        async with open_latchkey(settings(stub)) as latchkey:
+            assert isinstance(await latchkey.verify(ANN), Refusal)
+        assert stub.header(0, b"host") == [b"localhost"]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """For `localhost` alone, signed by itself: its file and its key's."""
+    directory = tmp_path_factory.mktemp("certificate")
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    options = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost"]
+    command = ["openssl", "req", *options.split(), *names, "-out", str(certificate), "-keyout", str(key)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
+
+
+async def test_over_https(
+    tls: ssl.SSLContext, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    async with stub_server(always(GOOD), tls=tls) as stub, open_api(stub.url) as api:
+        for _ in range(3):
+            assert (await api.get("/me", headers=COOKIE)).status_code == 200
+        assert stub.connections == 1
+        chosen = stub.writers[0].get_extra_info("ssl_object").selected_alpn_protocol()
+        assert chosen == "http/1.1"
+        stub.answer = never
+        for _ in range(3):
+            check = asyncio.create_task(api.get("/me", headers=COOKIE))
+            await until(lambda heads=len(stub.heads): len(stub.heads) > heads)  # type: ignore[misc]
+            check.cancel()
+            await asyncio.wait([check])
+        await until(lambda: stub.open == 0)
+        stub.answer = always(http(401, REFUSED))
+        assert (await api.get("/me", headers=COOKIE)).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["of a stranger", "of another name"])
+async def test_believes_no_certificate(
+    host: str, tls: ssl.SSLContext, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if host == "127.0.0.1":
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    async with stub_server(always(GOOD), tls=tls) as stub:
+        async with open_api(stub.url.replace("localhost", host)) as api:
+            assert_outage(await api.get("/me", headers=COOKIE))
+        assert stub.heads == []
+
+
+async def test_plain_http_where_tls_is_spoken_and_the_other_way_round(tls: ssl.SSLContext) -> None:
+    async with stub_server(always(GOOD), tls=tls) as stub, open_api(stub.url.replace("https", "http")) as api:
+        assert_outage(await api.get("/me", headers=COOKIE))
+    async with stub_server(always(GOOD)) as stub:  # which waits for the rest of a request
+        async with open_api(stub.url.replace("http", "https"), verify_timeout_seconds=0.5) as api:
+            assert_outage(await api.get("/me", headers=COOKIE))
+
+
+async def test_a_server_that_never_takes_the_connection_is_an_outage() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        # Two fill the queue of one that accepts nothing; the next connection hangs.
+        with socket.create_connection(("127.0.0.1", port)), socket.socket() as second:
+            second.setblocking(False)
+            second.connect_ex(("127.0.0.1", port))
+            async with open_api(f"http://127.0.0.1:{port}", verify_timeout_seconds=0.5) as api:
+                assert_outage(await api.get("/me", headers=COOKIE))
