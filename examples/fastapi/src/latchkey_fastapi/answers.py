@@ -29,9 +29,9 @@ class Answer:
 class AnswerReader:
     """Reads one answer after another, each to a request that was sent alone.
 
-    llhttp, which `httptools` wraps, is strict about the syntax of HTTP/1.1: no folded fields, no second length, no bare
-    line feeds. Refused here is what it lets pass: another version, interim answers (1xx), an answer that only the end of
-    the connection ends, codings other than `chunked` (which proxies use), trailers, and bytes before or behind.
+    llhttp, which `httptools` wraps, is strict about the syntax of HTTP/1.1: no folded fields, no second length, no
+    line feeds alone. Refused here is what it lets pass: other versions, interim answers (1xx), an answer that nothing
+    but the connection's end ends, codings other than `chunked` (which proxies use), trailers, bytes before or behind.
     """
 
     __slots__ = ("_body", "_chunked", "_complete", "_fields", "_length", "_may_keep", "_parser", "_raw")
@@ -56,7 +56,11 @@ class AnswerReader:
         return bool(self._raw)
 
     def feed(self, received: bytes) -> Answer | None:
-        """Takes what was received; returns the answer once it is whole. Raises `BrokenAnswer`, and is of no use then."""
+        """Takes what was received; returns the answer once it is whole.
+
+        Raises:
+            BrokenAnswer: for whatever else; the reader, and its connection, are of no use then.
+        """
         raw = self._raw = self._raw + received if self._raw else received
         if raw[0] != 0x48:  # H: the parser would pass over empty lines
             raise BrokenAnswer("no answer of HTTP")
@@ -72,7 +76,7 @@ class AnswerReader:
             raise BrokenAnswer("too long a head")
         if not self._complete:
             return None
-        # This refuses trailers too. The parser passes over empty lines behind an answer: it would not say that there is one.
+        # This refuses trailers too. The parser passes over empty lines behind an answer, and would say nothing of them.
         ends_here = raw.endswith(b"\r\n0\r\n\r\n") if self._chunked else len(raw) == head_end + 4 + (self._length or 0)
         if not ends_here:
             raise BrokenAnswer("more than an answer")

@@ -48,8 +48,6 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
         self._pool.on_made(self)
-        if self._aborted:
-            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         waiter = self._waiter
@@ -59,8 +57,7 @@ class _Connection(asyncio.Protocol):
         try:
             answer = self._reader.feed(data)
         except BrokenAnswer as error:
-            waiter.set_exception(error)
-            self.abort()
+            waiter.set_exception(error)  # for which the connection is aborted
             return
         if answer is not None:
             self._waiter = None
@@ -83,7 +80,7 @@ class _Connection(asyncio.Protocol):
         return await waiter
 
     def abort(self) -> None:
-        """Closes it now. It may be called at any time, also before there is a connection."""
+        """Closes it now, at any time and any number of times."""
         self._aborted = True
         if self._transport is not None:
             self._transport.abort()
@@ -161,8 +158,7 @@ class ConnectionPool:
                 # Without TLS there is no name to compare, and both must be None.
                 await self._loop.create_connection(lambda: connection, address.host, address.port, ssl=self._tls)
         except BaseException:
-            connection.abort()
-            # uvloop, cancelled just here, closes what it had made without a word to us.
+            # The loop closes what it had made: uvloop, cancelled just then, without a word to us.
             self.on_lost(connection)
             raise
         return connection
