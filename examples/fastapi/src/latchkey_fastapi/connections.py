@@ -145,7 +145,10 @@ class ConnectionPool:
         oldest = self._loop.time() - IDLE_SECONDS
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.pop(0).abort()
-        return self._idle.pop() if self._idle else None
+        while self._idle:
+            if (newest := self._idle.pop()).is_open:
+                return newest
+        return None
 
     async def _open(self) -> _Connection:
         if self._closed:
