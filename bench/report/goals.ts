@@ -27,6 +27,7 @@ export const goals: Readonly<Record<string, Goal>> = {
   "fastapi-check": atMost(330, 400),
   "fastapi-plain": atMost(2.75, 3.3),
   "fastapi-httpx": atLeast(4, 3),
+  "starlette-check": atMost(200, 250),
   "flood-p99": atMost(3, 5),
   "table-verify": atMost(1.1, 1.3),
   "table-sign-in": atMost(1.1, 1.3),

@@ -1,10 +1,10 @@
 import { withOpened, type Workload } from "../bench.ts";
 import { writeRequests } from "../load/requests.ts";
-import { addFigure, type Series } from "../report/results.ts";
+import { addFigure, type Series, type Unit } from "../report/results.ts";
 import { ratios } from "../report/statistics.ts";
 import { sessionRequests } from "../seed/sessions.ts";
 import { openSqlite } from "../targets/databases.ts";
-import { startFastApi } from "../targets/fastapi.ts";
+import { startPython } from "../targets/python.ts";
 import { startTarget } from "../targets/target.ts";
 import { interleave, loadRunners } from "./interleave.ts";
 
@@ -13,7 +13,8 @@ const connections = 16;
 
 /**
  * What asking latchkey at every request costs a FastAPI app, by CPU time of its one process: a route without it, the same
- * with latchkey-fastapi, and with httpx. latchkey shares the other cores with the generator.
+ * with latchkey-fastapi, and with httpx; and a Starlette app by the middleware. latchkey shares the other cores with the
+ * generator.
  */
 export const fastapi: Workload = {
   name: "fastapi",
@@ -27,34 +28,33 @@ export const fastapi: Workload = {
         await startTarget({ name: "latchkey", executable, env, cores, on: "others" }),
         (it) => it.stop(),
       );
-      const target = opened(await startFastApi(cores, latchkey.url), (it) => it.stop());
-      const loads = ["plain", "protected", "httpx"].map((route) => ({
-        name: route,
+      const api = opened(await startPython("fastapi", cores, latchkey.url), (it) => it.stop());
+      const lean = opened(await startPython("starlette", cores, latchkey.url), (it) => it.stop());
+      const routes = [
+        ["plain", api],
+        ["protected", api],
+        ["httpx", api],
+        ["plain", lean],
+        ["protected", lean],
+      ] as const;
+      const loads = routes.map(([route, target]) => ({
+        name: `${target.name} ${route}`,
         target,
         requests: writeRequests(sessionRequests(`/${route}`, population.sessions), 200),
         connections,
       }));
       const duration = { ...scale, measureMs: scale.measureMs * 2 };
-      const series = await interleave(bench, "fastapi", await loadRunners(bench, loads), duration);
-      const [plain, own, httpx] = series;
-      if (plain === undefined || own === undefined || httpx === undefined) return;
-      const [bare, check, stock] = [cpuMicros(plain), cpuMicros(own), cpuMicros(httpx)];
-      // Only Linux says what a process costs.
-      if (bare.length === 0) return;
-      const title = "FastAPI, a route that asks latchkey, CPU";
-      addFigure(results, { id: "fastapi-check", title }, "µs", check);
-      addFigure(
-        results,
-        { id: "fastapi-plain", title: "  against one that does not" },
-        "×",
-        ratios(check, bare),
-      );
-      addFigure(
-        results,
-        { id: "fastapi-httpx", title: "  one that asks by httpx, against it" },
-        "×",
-        ratios(stock, check),
-      );
+      const series = await interleave(bench, "python", await loadRunners(bench, loads), duration);
+      // Nowhere but on Linux is it said what a process costs.
+      const [bare = [], check = [], stock = [], leanBare = [], leanCheck = []] = series.map(cpuMicros);
+      if (check.length === 0) return;
+      const add = (id: string, title: string, unit: Unit, values: readonly number[]) =>
+        addFigure(results, { id, title }, unit, values);
+      add("fastapi-check", "FastAPI, a route that asks latchkey, CPU", "µs", check);
+      add("fastapi-plain", "  against one that does not", "×", ratios(check, bare));
+      add("fastapi-httpx", "  one that asks by httpx, against it", "×", ratios(stock, check));
+      add("starlette-check", "Starlette, a route behind the middleware, CPU", "µs", leanCheck);
+      add("starlette-plain", "  against one that it ignores", "×", ratios(leanCheck, leanBare));
     }),
 };
 

@@ -9,12 +9,16 @@ const project = join(import.meta.dir, "..", "..");
 const example = join(project, "examples", "fastapi");
 const readyTimeoutMs = 30_000;
 
-/** Starts `bench/fastapi/app.py` on uvicorn with uvloop and httptools, one process, without an access log. */
-export async function startFastApi(cores: Cores | null, latchkeyUrl: string): Promise<Target> {
+/** Starts an app of `bench/fastapi` on uvicorn with uvloop and httptools, one process, without an access log. */
+export async function startPython(
+  app: "fastapi" | "starlette",
+  cores: Cores | null,
+  latchkeyUrl: string,
+): Promise<Target> {
   const python = await ensureVirtualEnvironment(join(example, "requirements-dev.txt"));
   const port = freePort();
   const options = `--host 127.0.0.1 --port ${port} --loop uvloop --http httptools --no-access-log --log-level warning`;
-  const command = [python, "-m", "uvicorn", "app:app", ...options.split(" ")];
+  const command = [python, "-m", "uvicorn", `${app}_app:app`, ...options.split(" ")];
   const child = Bun.spawn(pinned(command, cores, "server"), {
     cwd: join(project, "bench", "fastapi"),
     env: {
@@ -37,11 +41,11 @@ export async function startFastApi(cores: Cores | null, latchkeyUrl: string): Pr
   while (!(await answers(`${url}/plain`))) {
     if (child.exitCode !== null || performance.now() > deadline) {
       child.kill("SIGKILL");
-      throw new Error("the FastAPI app does not answer");
+      throw new Error(`the ${app} app does not answer`);
     }
     await Bun.sleep(50);
   }
-  return { name: "fastapi", url, pid: child.pid, stop };
+  return { name: app, url, pid: child.pid, stop };
 }
 
 async function answers(url: string): Promise<boolean> {
