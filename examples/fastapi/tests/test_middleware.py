@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,6 +30,7 @@ from support.stub import REFUSED, VERIFIED, Stub, always, http, never, stub_serv
 from latchkey_fastapi import LatchkeyMiddleware, Settings, User
 
 SOURCE = Path(__file__).parent.parent / "src"
+README = SOURCE.parent / "README.md"
 COOKIE = {"Cookie": f"{COOKIE_NAME}=x", "Origin": ORIGIN}
 
 
@@ -208,6 +210,18 @@ def test_says_that_it_was_not_started_up(latchkey: LatchkeyProcess) -> None:
     client = TestClient(create(Settings(latchkey_url=latchkey.url)))  # not entered: no lifespan
     with pytest.raises(RuntimeError, match="lifespan"):
         client.get("/open")
+
+
+def test_the_app_in_the_readme(latchkey: LatchkeyProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = latchkey.sign_up("Ann")
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    [code] = [block for block in blocks if "LatchkeyMiddleware" in block]
+    monkeypatch.setenv("LATCHKEY_URL", latchkey.url)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    with TestClient(names["app"]) as client:
+        assert client.get("/me", headers=ann.cookie).json() == {"name": "Ann"}
+        assert client.get("/me").status_code == 401
 
 
 def test_on_uvicorn_with_latchkey(latchkey: LatchkeyProcess, tmp_path: Path) -> None:
