@@ -1,6 +1,7 @@
 """The connections to latchkey: kept, bounded, never shared by two visitors, and gone in the end."""
 
 import asyncio
+import random
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -76,6 +77,56 @@ async def test_an_answer_to_nobody_reaches_nobody(
                 assert await name_of(latchkey, BOB) == "bob"
             await until(lambda: stub.open == 1)
             assert stub.connections == 2
+
+
+async def test_no_answer_reaches_another_visitor_whatever_happens() -> None:
+    """Answers that come late, in parts, half, twice or not at all, to visitors who leave whenever they like.
+
+    Only a second answer that comes once the next question was asked could not be told from that one's.
+    """
+    dice = random.Random(12)
+
+    async def misbehave(head: bytes) -> bytes | None:
+        answer = await echo(head)
+        match dice.randrange(7):
+            case 0:
+                return None
+            case 1:
+                stub.send(head, answer[: dice.randrange(len(answer))])
+                return None
+            case 2:
+                return answer + answer
+            case 3:
+                stub.send(head, answer[:200])
+                await asyncio.sleep(dice.random() / 100)
+                return answer[200:]
+            case _:
+                await asyncio.sleep(dice.random() / 200)
+                return answer
+
+    counts = {"answered": 0, "outage": 0, "left": 0}
+
+    async def visit(latchkey: Latchkey, number: int) -> None:
+        cookie = b"better-auth.session_token=v%d" % number
+        check = asyncio.create_task(name_of(latchkey, Credentials(cookie=cookie)))
+        if dice.random() < 0.3:
+            asyncio.get_running_loop().call_later(dice.random() / 100, check.cancel)
+        try:
+            assert await check == f"v{number}"
+            counts["answered"] += 1
+        except LatchkeyUnavailable:
+            counts["outage"] += 1
+        except asyncio.CancelledError:
+            counts["left"] += 1
+
+    async with stub_server(misbehave) as stub:
+        chosen = settings(stub, verify_max_connections=8, verify_timeout_seconds=0.3)
+        async with open_latchkey(chosen) as latchkey:
+            for start in range(0, 1500, 30):
+                await asyncio.gather(*(visit(latchkey, start + at) for at in range(30)))
+        assert stub.most_open <= 16  # closed here, and not yet there
+    assert min(counts.values()) > 100
+    await until(lambda: stub.open == 0)
 
 
 async def test_cancellation_at_any_step_leaks_no_connection() -> None:

@@ -86,6 +86,14 @@ class Stub:
     most_open: int = 0
     """At once."""
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    """Of every connection so far."""
+    asked_by: dict[bytes, asyncio.StreamWriter] = field(default_factory=dict)
+    """By a request's head, the connection on which it came last."""
+
+    def send(self, head: bytes, part: bytes) -> None:
+        """Sends part of an answer where the request came from, if it is still open."""
+        if not self.asked_by[head].is_closing():
+            self.asked_by[head].write(part)
 
     def header(self, index: int, name: bytes) -> list[bytes]:
         """The values of a header in the request number `index`."""
@@ -109,8 +117,9 @@ async def stub_server(
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 stub.heads.append(head)
+                stub.asked_by[head] = writer
                 reply = await unless_left(stub.answer(head), reader)
-                if reply is None:
+                if reply is None or writer.is_closing():  # uvloop raises on writing to one
                     return
                 writer.write(reply)
                 await writer.drain()
