@@ -44,6 +44,8 @@ def test_allows_no_origin_if_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LATCHKEY_URL", "http://auth.example.com:0"),
         ("LATCHKEY_URL", "http://auth.example.com:65536"),
         ("LATCHKEY_URL", "http://"),
+        ("LATCHKEY_URL", "http://auth..example"),
+        ("LATCHKEY_URL", f"http://{'a' * 64}.example"),
         ("LATCHKEY_URL", "unix:"),
         ("LATCHKEY_URL", "unix:latchkey.sock"),
         ("LATCHKEY_URL", "unix:///run/latchkey.sock"),

@@ -47,5 +47,10 @@ def parse_address(url: str) -> Address:
     port = int(match["port"] or _DEFAULT_PORTS[scheme])
     if not 0 < port < 65536:
         raise ValueError("a port is between 1 and 65535")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        # Else it would be raised at every request, by whatever looks the name up.
+        raise ValueError(f"{host} is no host: a part of a name has 1 to 63 characters") from None
     authority = host if port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
     return Address(host.strip("[]"), port, "", scheme == "https", authority, match["path"].rstrip("/"))
