@@ -7,6 +7,7 @@ import { type Options, parseOptions, scaleOf, usage } from "./options.ts";
 import { createResults } from "./report/results.ts";
 import { saveResults } from "./report/save.ts";
 import { renderReport } from "./report/table.ts";
+import { fastapi } from "./workloads/fastapi.ts";
 import { getSession } from "./workloads/get-session.ts";
 import { signIn } from "./workloads/sign-in.ts";
 import { flood } from "./workloads/flood.ts";
@@ -21,6 +22,7 @@ const workloads: readonly Workload[] = [
   verify,
   verifyFar,
   getSession,
+  fastapi,
   signIn,
   flood,
   memory,

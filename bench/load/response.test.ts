@@ -13,6 +13,10 @@ describe("parseResponse", () => {
     expect(parse(`${head}{"a":"bcde"}`)).toEqual({ status: 401, bodyLength: 12 });
   });
 
+  test("knows the length in lower case", () => {
+    expect(parse("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")).toEqual({ status: 200, bodyLength: 2 });
+  });
+
   test.each([head.slice(0, 20), head, `${head}{"a":"bcde"`])("waits for the rest of %j", (text) => {
     expect(parse(text)).toBe("incomplete");
   });

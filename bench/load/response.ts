@@ -23,7 +23,9 @@ export function parseResponse(bytes: Buffer, into: ParsedResponse): boolean {
 
 /** @throws when the answer does not say: all targets do. */
 function contentLength(bytes: Buffer, headEnd: number): number {
-  const name = bytes.indexOf("\r\nContent-Length: ");
+  // Bun's spelling; uvicorn's is in lower case.
+  let name = bytes.indexOf("\r\nContent-Length: ");
+  if (name === -1 || name > headEnd) name = bytes.indexOf("\r\ncontent-length: ");
   if (name === -1 || name > headEnd) {
     throw new Error(`an answer without Content-Length:\n${bytes.toString("latin1", 0, headEnd)}`);
   }

@@ -28,6 +28,10 @@ export const goals: Readonly<Record<string, Goal>> = {
   "flood-p99-many": atMost(3, 3),
   "flood-honest-one": atMost(2_000, 2_000),
   "flood-honest-many": atMost(2_000, 2_000),
+  "fastapi-check": atMost(330, 400),
+  "fastapi-plain": atMost(2.75, 3.3),
+  "fastapi-httpx": atLeast(4, 3),
+  "starlette-check": atMost(200, 250),
   "table-verify": atMost(1.1, 1.3),
   "table-sign-in": atMost(1.1, 1.3),
 };

@@ -20,7 +20,7 @@ export interface Series {
   readonly samples: readonly Sample[];
 }
 
-export type Unit = "×" | "/s" | "ms" | "MB" | "%" | "";
+export type Unit = "×" | "/s" | "µs" | "ms" | "MB" | "%" | "";
 
 export interface Figure extends Spread {
   /** Stable; the key of its goal. */

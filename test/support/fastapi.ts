@@ -14,6 +14,7 @@ export async function startFastApi(options: {
   readonly port: number;
   readonly latchkeyUrl: string;
   readonly allowedOrigins: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }): Promise<RunningApi> {
   const python = await ensureVirtualEnvironment(join(directory, "requirements.txt"));
   const child = Bun.spawn([python, "-m", "latchkey_fastapi"], {
@@ -25,6 +26,7 @@ export async function startFastApi(options: {
       PORT: String(options.port),
       LATCHKEY_URL: options.latchkeyUrl,
       ALLOWED_ORIGINS: options.allowedOrigins.join(","),
+      ...options.env,
     },
     stdin: "ignore",
     stdout: "pipe",

@@ -14,9 +14,10 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 _SETTINGS = ("LATCHKEY_URL", "ALLOWED_ORIGINS", "HOST", "PORT")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Every test runs on both event loops: they differ in how they connect, close and cancel."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from latchkey_fastapi import Settings
+from latchkey_fastapi.addresses import Address, parse_address
 
 
 def test_has_defaults_for_development() -> None:
@@ -35,6 +36,21 @@ def test_allows_no_origin_if_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LATCHKEY_URL", "ftp://auth.example.com"),
         ("LATCHKEY_URL", "http://user:pass@auth.example.com"),
         ("LATCHKEY_URL", "http://auth.example.com?x=1"),
+        ("LATCHKEY_URL", "http://auth.example.com/#x"),
+        ("LATCHKEY_URL", "http://auth.example.com/a b"),
+        ("LATCHKEY_URL", "http://auth.exa\r\nmple.com"),
+        ("LATCHKEY_URL", "http://auth.example.com/\r\nX: y"),
+        ("LATCHKEY_URL", "http://bücher.example"),
+        ("LATCHKEY_URL", "http://auth.example.com:0"),
+        ("LATCHKEY_URL", "http://auth.example.com:65536"),
+        ("LATCHKEY_URL", "http://"),
+        ("LATCHKEY_URL", "http://auth..example"),
+        ("LATCHKEY_URL", f"http://{'a' * 64}.example"),
+        ("LATCHKEY_URL", "unix:"),
+        ("LATCHKEY_URL", "unix:latchkey.sock"),
+        ("LATCHKEY_URL", "unix:///run/latchkey.sock"),
+        ("LATCHKEY_URL", "unix:/" + "a" * 107),
+        ("VERIFY_MAX_WAITING", "-1"),
         ("ALLOWED_ORIGINS", "*"),
         ("ALLOWED_ORIGINS", "null"),
         ("ALLOWED_ORIGINS", "localhost:3000"),
@@ -53,3 +69,18 @@ def test_refuses(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None
     with pytest.raises(ValidationError) as caught:
         Settings()
     assert [error["loc"][0] for error in caught.value.errors()] == [name.lower()]
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://localhost:3001", Address("localhost", 3001, "", False, "localhost:3001", "")),
+        ("http://localhost:80/", Address("localhost", 80, "", False, "localhost", "")),
+        ("https://auth.example.com", Address("auth.example.com", 443, "", True, "auth.example.com", "")),
+        ("https://a.example:8443/x/y/", Address("a.example", 8443, "", True, "a.example:8443", "/x/y")),
+        ("http://[::1]:3001", Address("::1", 3001, "", False, "[::1]:3001", "")),
+        ("unix:/run/latchkey/a b.sock", Address("", 0, "/run/latchkey/a b.sock", False, "localhost", "")),
+    ],
+)
+def test_knows_where_latchkey_answers(url: str, address: Address) -> None:
+    assert parse_address(Settings(latchkey_url=url).latchkey_url) == address

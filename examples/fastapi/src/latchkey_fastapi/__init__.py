@@ -10,6 +10,8 @@ Open it in the lifespan, then annotate the parameters::
     @app.get("/me")
     async def me(visitor: SignedIn) -> User:
         return visitor.user
+
+`LatchkeyMiddleware` does the same for Starlette.
 """
 
 from .client import Latchkey, LatchkeyUnavailable, open_latchkey
@@ -23,6 +25,7 @@ from .dependencies import (
     optional,
     required,
 )
+from .middleware import LatchkeyMiddleware
 from .models import Identity, Refusal, Session, User
 from .settings import Settings
 
@@ -32,6 +35,7 @@ __all__ = [
     "Credentials",
     "Identity",
     "Latchkey",
+    "LatchkeyMiddleware",
     "LatchkeyUnavailable",
     "MaybeSignedIn",
     "Refusal",

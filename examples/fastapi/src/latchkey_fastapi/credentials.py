@@ -2,9 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from starlette.datastructures import Headers
 
 SESSION_COOKIES = (b"better-auth.session_token", b"__Secure-better-auth.session_token")
 MAX_CREDENTIAL_BYTES = 4096
@@ -15,10 +14,16 @@ _SENDABLE = re.compile(rb"[\x20-\x7e]{0,%d}" % MAX_CREDENTIAL_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Byte-exact headers for latchkey, kept out of `repr` and logs."""
+    """Byte-exact headers for latchkey, kept out of `repr` and logs. Raises `ValueError` for CR, LF or NUL in them."""
 
     cookie: bytes | None = None
     authorization: bytes | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.cookie, self.authorization):
+            if value is not None and (b"\r" in value or b"\n" in value or b"\0" in value):
+                # They would end the header, and begin another or a second request.
+                raise ValueError("a credential holds no CR, LF or NUL")
 
     def __repr__(self) -> str:
         return f"Credentials(cookie={self.cookie is not None}, authorization={self.authorization is not None})"
@@ -26,10 +31,10 @@ class Credentials:
     def __bool__(self) -> bool:
         return self.cookie is not None or self.authorization is not None
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers to send; none for an anonymous visitor."""
-        pairs = ((b"Cookie", self.cookie), (b"Authorization", self.authorization))
-        return [(name, value) for name, value in pairs if value is not None]
+    def lines(self) -> bytes:
+        """The header lines to send, each with its CR LF; nothing for an anonymous visitor."""
+        cookie = b"" if self.cookie is None else b"Cookie: %b\r\n" % self.cookie
+        return cookie if self.authorization is None else b"%bAuthorization: %b\r\n" % (cookie, self.authorization)
 
     def digest(self) -> bytes:
         """SHA-256 that identifies them, so that a cache holds no credential."""
@@ -37,17 +42,21 @@ class Credentials:
         return hashlib.sha256(b"\n".join(parts)).digest()  # neither part can hold a line feed
 
 
-def read_credentials(headers: Headers) -> Credentials:
-    """Takes the session cookie and `Authorization` out of a request's headers, and nothing else.
+def read_credentials(headers: Sequence[tuple[bytes, bytes]]) -> Credentials:
+    """Takes the session cookie and `Authorization` out of a request's headers, as ASGI has them, and nothing else.
 
     Starlette's `request.cookies` unquotes values and keeps the last of duplicates, where latchkey, like BetterAuth,
     takes the first: hence the parsing by hand.
     """
-    raw = headers.raw
-    cookies = b";".join(value for name, value in raw if name == b"cookie")
-    authorization = next((value.strip() for name, value in raw if name == b"authorization"), b"")
+    cookies = b""
+    authorization: bytes | None = None
+    for name, value in headers:
+        if name == b"cookie":
+            cookies = cookies + b";" + value if cookies else value
+        elif name == b"authorization" and authorization is None:
+            authorization = value.strip()
     return Credentials(
-        cookie=_session_cookies(cookies),
+        cookie=_session_cookies(cookies) if cookies else None,
         authorization=authorization if authorization and _SENDABLE.fullmatch(authorization) else None,
     )
 

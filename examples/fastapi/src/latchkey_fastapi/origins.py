@@ -1,7 +1,7 @@
 """Protection against cross-site request forgery for requests that a cookie authenticates."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from starlette.datastructures import Headers
 
@@ -21,13 +21,16 @@ def normalize_origin(value: str) -> str:
     return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"
 
 
-def is_allowed(method: str, headers: Headers, allowed_origins: Collection[str]) -> bool:
-    """Whether a cookie may authenticate this request.
+def is_allowed(method: str, raw_headers: Sequence[tuple[bytes, bytes]], allowed_origins: Collection[str]) -> bool:
+    """Whether a cookie may authenticate this request, whose headers are as ASGI has them.
 
     `Origin` decides, without one the `Referer`'s origin; a browser's own `Sec-Fetch-Site: same-origin`, which no page
     can set, lets this API's `/docs` through.
     """
-    if method in SAFE_METHODS or headers.getlist("sec-fetch-site") == ["same-origin"]:
+    if method in SAFE_METHODS:
+        return True
+    headers = Headers(raw=list(raw_headers))
+    if headers.getlist("sec-fetch-site") == ["same-origin"]:
         return True
     origins = headers.getlist("origin")
     if origins:

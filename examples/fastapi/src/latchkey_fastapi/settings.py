@@ -1,11 +1,11 @@
 """Configuration from the environment; every field is the variable of the same name in capitals."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from .addresses import parse_address
 from .origins import normalize_origin
 
 
@@ -16,12 +16,7 @@ def _split(value: object) -> object:
 
 
 def _base_url(value: str) -> str:
-    url = urlsplit(value)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError("write it as http://host:port or https://host")
-    if url.username is not None or url.query or url.fragment:
-        # httpx would turn user info into an Authorization header, over the visitor's.
-        raise ValueError("leave out user info, query and fragment")
+    parse_address(value)
     return value.rstrip("/")
 
 
@@ -31,7 +26,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True)
 
     latchkey_url: Annotated[str, AfterValidator(_base_url)] = "http://localhost:3001"
-    """Where latchkey answers, seen from this server. Redirects are not followed."""
+    """Where latchkey answers, seen from this server: `http://host:port`, `https://host`, or `unix:/path` of a socket.
+
+    Redirects are not followed. https is checked against the system's certificates, or those that `SSL_CERT_FILE` names.
+    """
 
     allowed_origins: Annotated[
         tuple[Annotated[str, AfterValidator(normalize_origin)], ...], NoDecode, BeforeValidator(_split)
@@ -45,7 +43,10 @@ class Settings(BaseSettings):
     """How long a check may wait for a free connection before that, in a burst."""
 
     verify_max_connections: int = Field(default=10, ge=1)
-    """More are slower: httpx looks at each of them several times a request."""
+    """To latchkey, by each process. As many checks run at once."""
+
+    verify_max_waiting: int = Field(default=1000, ge=0)
+    """How many checks may wait for one of those at once; the next is told at once that there are too many."""
 
     verify_cache_ttl_seconds: float = Field(default=0.0, ge=0, le=60)
     """0 is off. Otherwise a revoked session lives on here for up to this long."""

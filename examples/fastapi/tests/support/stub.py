@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from ssl import SSLContext
 
 Answer = Callable[[bytes], Awaitable[bytes | None]]
 """From a request's head to an answer; None closes the connection."""
@@ -39,6 +41,15 @@ def http(status: int, body: str = "", content_type: str = "application/json", **
     return head.encode() + content
 
 
+def chunked(status: int, body: str) -> bytes:
+    """The same in two chunks, as proxies pass answers on."""
+    content = body.encode()
+    half = len(content) // 2
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (content[:half], content[half:]))
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head.encode() + chunks + b"0\r\n\r\n"
+
+
 def always(answer: bytes) -> Answer:
     async def respond(_head: bytes) -> bytes:
         return answer
@@ -51,6 +62,18 @@ async def never(_head: bytes) -> bytes:
     raise AssertionError
 
 
+async def unless_left(answer: Awaitable[bytes | None], reader: asyncio.StreamReader) -> bytes | None:
+    """The answer, or None where the client, who has nothing more to say, closes before."""
+    answering, leaving = asyncio.ensure_future(answer), asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else None
+    finally:
+        answering.cancel()
+        leaving.cancel()
+        await asyncio.wait({answering, leaving})
+
+
 @dataclass
 class Stub:
     url: str = ""
@@ -58,6 +81,19 @@ class Stub:
     heads: list[bytes] = field(default_factory=list)
     """Each request, from its line to the empty line."""
     connections: int = 0
+    """How many were opened so far."""
+    open: int = 0
+    most_open: int = 0
+    """At once."""
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    """Of every connection so far."""
+    asked_by: dict[bytes, asyncio.StreamWriter] = field(default_factory=dict)
+    """By a request's head, the connection on which it came last."""
+
+    def send(self, head: bytes, part: bytes) -> None:
+        """Sends part of an answer where the request came from, if it is still open."""
+        if not self.asked_by[head].is_closing():
+            self.asked_by[head].write(part)
 
     def header(self, index: int, name: bytes) -> list[bytes]:
         """The values of a header in the request number `index`."""
@@ -66,18 +102,24 @@ class Stub:
 
 
 @asynccontextmanager
-async def stub_server(answer: Answer = never, *, keep_alive: bool = True) -> AsyncIterator[Stub]:
+async def stub_server(
+    answer: Answer = never, *, keep_alive: bool = True, socket_path: Path | None = None, tls: SSLContext | None = None
+) -> AsyncIterator[Stub]:
     stub = Stub(answer=answer)
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stub.connections += 1
+        stub.open += 1
+        stub.most_open = max(stub.most_open, stub.open)
+        stub.writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 stub.heads.append(head)
-                reply = await stub.answer(head)
-                if reply is None:
+                stub.asked_by[head] = writer
+                reply = await unless_left(stub.answer(head), reader)
+                if reply is None or writer.is_closing():  # uvloop raises on writing to one
                     return
                 writer.write(reply)
                 await writer.drain()
@@ -86,6 +128,7 @@ async def stub_server(answer: Answer = never, *, keep_alive: bool = True) -> Asy
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            stub.open -= 1
             writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,8 +136,13 @@ async def stub_server(answer: Answer = never, *, keep_alive: bool = True) -> Asy
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    stub.url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+    if socket_path is not None:
+        server = await asyncio.start_unix_server(accept, socket_path)
+        stub.url = f"unix:{socket_path}"
+    else:
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+        port = server.sockets[0].getsockname()[1]
+        stub.url = f"http://127.0.0.1:{port}" if tls is None else f"https://localhost:{port}"
     try:
         yield stub
     finally:
