@@ -1,4 +1,4 @@
-import { createAuth } from "./auth/better-auth.ts";
+import type { Auth } from "./auth/better-auth.ts";
 import { createDevices } from "./auth/device-cookie.ts";
 import { createGuessRules } from "./auth/guessable.ts";
 import { createHandle, type HandlerDeps } from "./auth/handle.ts";
@@ -148,7 +148,14 @@ function createSessions(
   const cookieName = sessionCookieName(config.secure);
   const { sessionExpiresInSeconds, sessionUpdateAgeSeconds, sessionMaxAgeSeconds } = config;
   const endings = createEndings(sessionMaxAgeSeconds, now);
-  const auth = createAuth({ config, secrets, database, units, passwords, cookieName, endings });
+  let loading: Promise<Auth> | undefined;
+  // Verify and health do without it: a start does not wait for it, nor does memory hold it before somebody signs in.
+  const auth = async () => {
+    loading ??= import("./auth/better-auth.ts").then(({ createAuth }) =>
+      createAuth({ config, secrets, database, units, passwords, cookieName, endings }),
+    );
+    return await loading;
+  };
   const rules = {
     passwordMinLength: config.passwordMinLength,
     requireUnguessable: createGuessRules(config),

@@ -61,15 +61,16 @@ describe.each(dialects)("an application on %s", (dialect) => {
       rules: inputRules,
       readSession: createSessionReader(shared),
       handle: createHandle({
-        auth: createAuth({
-          config,
-          secrets: [secret],
-          database,
-          units,
-          passwords,
-          cookieName: shared.cookieName,
-          endings,
-        }),
+        auth: async () =>
+          createAuth({
+            config,
+            secrets: [secret],
+            database,
+            units,
+            passwords,
+            cookieName: shared.cookieName,
+            endings,
+          }),
         units,
         passwords,
         baseUrl: config.baseUrl,

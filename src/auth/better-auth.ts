@@ -4,14 +4,12 @@ import type { Endings } from "../session/endings.ts";
 import { allCookies, verifySignedToken } from "../session/cookie.ts";
 import { clockToleranceMs } from "../session/verifier.ts";
 import { createAdapter } from "./adapter.ts";
+import { clientAddressHeader } from "./client-address.ts";
 import type { Unit, Units } from "./unit-of-work.ts";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { capSessions } from "../database/session-cap.ts";
 import type { Passwords } from "./password.ts";
-
-/** The header that carries the client's address to BetterAuth; it is stripped from what clients send. */
-export const clientAddressHeader = "x-latchkey-client-address";
 
 const userAgentMaxLength = 512;
 const daySeconds = 24 * 60 * 60;

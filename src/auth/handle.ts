@@ -1,6 +1,7 @@
 import { type AuthRouteName, type Route, routes } from "../routes.ts";
 import type { SessionReading } from "../session/get-session.ts";
-import { type Auth, clientAddressHeader } from "./better-auth.ts";
+import type { Auth } from "./better-auth.ts";
+import { clientAddressHeader } from "./client-address.ts";
 import { storeFailure, storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
 import { clientOf, createHashLine, type HashLineLimits, tooBusy } from "./hash-line.ts";
@@ -28,7 +29,8 @@ export interface AuthRequest {
 }
 
 export interface HandlerDeps {
-  readonly auth: Auth;
+  /** BetterAuth, which is loaded when it is first asked for. */
+  readonly auth: () => Promise<Auth>;
   readonly units: Units;
   readonly passwords: Passwords;
   readonly baseUrl: string;
@@ -119,7 +121,11 @@ async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): 
   const response = await deps.units.run(
     unit,
     async () => {
-      const answer = await answerOf(deps.auth, rebuild(deps, { ...request, search }, body, presented), unit);
+      const answer = await answerOf(
+        await deps.auth(),
+        rebuild(deps, { ...request, search }, body, presented),
+        unit,
+      );
       if (unit.failure !== undefined) throw storeFailure(unit.failure);
       return answer;
     },
@@ -149,7 +155,7 @@ async function prepareBody(
   const body = checkInput(request.name, request.body, deps.rules, presented?.owner);
   if (request.name !== "revokeSession" || typeof body["token"] !== "string") return body;
   // The list shows a session's id in place of its token; either ends it.
-  const { adapter } = await deps.auth.$context;
+  const { adapter } = await (await deps.auth()).$context;
   const unit = newUnit();
   const row = await deps.units
     .run(
@@ -269,7 +275,7 @@ async function rehash(
   if (unit.rehash === undefined || userId === undefined) return;
   const { stored, password } = unit.rehash;
   try {
-    const { adapter } = await auth.$context;
+    const { adapter } = await (await auth()).$context;
     const renewed = await passwords.hash(password);
     const where = [
       { field: "userId", value: userId },

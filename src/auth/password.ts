@@ -1,4 +1,3 @@
-import { verifyPassword as verifyScrypt } from "better-auth/crypto";
 import PQueue from "p-queue";
 import { createHashPriority } from "./hash-priority.ts";
 
@@ -14,6 +13,13 @@ const argon2Pattern =
 const scryptPattern = /^[0-9a-f]{32}:[0-9a-f]{128}$/;
 /** Nobody's. */
 const someScrypt = `${"0".repeat(32)}:${"0".repeat(128)}`;
+
+type CompareForeign = (compared: { hash: string; password: string }) => Promise<boolean>;
+
+const verifyScrypt: CompareForeign = async (compared) => {
+  const { verifyPassword } = await import("better-auth/crypto");
+  return await verifyPassword(compared);
+};
 
 export interface Passwords {
   hash(password: string): Promise<string>;
@@ -42,7 +48,7 @@ export interface PasswordsDeps {
  */
 export function createPasswords(
   { concurrency, hasForeignHashes }: PasswordsDeps,
-  compareForeign = verifyScrypt,
+  compareForeign: CompareForeign = verifyScrypt,
 ): Passwords {
   const queue = new PQueue({ concurrency });
   const lower = createHashPriority(() => performance.now());

@@ -53,7 +53,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     const background: Promise<void>[] = [];
     const rehashErrors: unknown[] = [];
     const deps = {
-      auth,
+      auth: async () => auth,
       units,
       passwords: hashing,
       baseUrl: config.baseUrl,
@@ -156,16 +156,17 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       const handle = createHandle({
         ...deps,
         // BetterAuth's own adapter, under an endpoint that writes before it answers.
-        auth: {
-          ...auth,
-          handler: async () => {
-            const { adapter } = await auth.$context;
-            const at = new Date();
-            const data = { email, name: "Ann", emailVerified: false, createdAt: at, updatedAt: at };
-            await adapter.create({ model: "user", data });
-            return new Response(null, { status });
-          },
-        } as typeof auth,
+        auth: async () =>
+          ({
+            ...auth,
+            handler: async () => {
+              const { adapter } = await auth.$context;
+              const at = new Date();
+              const data = { email, name: "Ann", emailVerified: false, createdAt: at, updatedAt: at };
+              await adapter.create({ model: "user", data });
+              return new Response(null, { status });
+            },
+          }) as typeof auth,
       });
       const request = { search: "", headers: new Headers(), body: {}, clientAddress: "203.0.113.9" };
       return handle({ ...request, name: "signOut", reading: undefined });
