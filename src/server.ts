@@ -28,11 +28,17 @@ const sharedOptions = {
   error: () => errorResponse(publicError(undefined)),
 };
 
+export interface ListenOptions {
+  /** Whether other processes of this user may listen on the port too, and each gets its part of the connections. */
+  readonly sharesPort?: boolean;
+  readonly idleTimeoutSeconds?: number;
+}
+
 /** Takes the port at once, so that a port in use is known before anything else is touched. @throws CommandError. */
 export function listen(
   hostname: string,
   port: number,
-  idleTimeoutSeconds = idleTimeoutDefaultSeconds,
+  { sharesPort = false, idleTimeoutSeconds = idleTimeoutDefaultSeconds }: ListenOptions = {},
 ): Listener {
   const options = { ...sharedOptions, idleTimeout: idleTimeoutSeconds };
   let server: Server<undefined>;
@@ -42,7 +48,7 @@ export function listen(
       hostname,
       port,
       // Bun turns SO_REUSEPORT on outside development: a second server would start and take half of the requests.
-      reusePort: false,
+      reusePort: sharesPort,
       fetch: starting,
     });
   } catch (cause) {
@@ -50,7 +56,7 @@ export function listen(
   }
   const bound = server.port ?? port;
   return {
-    url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`,
+    url: urlOf(hostname, bound),
     port: bound,
     serve({ fetch, routes }) {
       server.reload({ ...options, fetch, routes });
@@ -58,6 +64,10 @@ export function listen(
     drain: () => server.stop(false),
     stop: () => server.stop(true),
   };
+}
+
+export function urlOf(hostname: string, port: number): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 function starting(): Response {

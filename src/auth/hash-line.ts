@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import type { Config } from "../config/config.ts";
 import { AppError } from "../errors.ts";
 
 /** Somebody who waits is told to come back rather than to wait for longer: a request has 5 s, its own hashing included. */
@@ -8,11 +9,16 @@ const firstGuessMs = 80;
 /** How much the latest one counts in the average. */
 const smoothing = 0.2;
 
-export interface HashLineLimits {
+interface HashLineLimits {
   /** Requests at once. */
   readonly concurrency: number;
   /** Requests that wait, of all clients together. */
   readonly waiting: number;
+}
+
+/** One more than are hashed at once, so that the hashes never wait for BetterAuth. */
+export function hashLineLimits(config: Pick<Config, "hashConcurrency" | "hashQueue">): HashLineLimits {
+  return { concurrency: config.hashConcurrency + 1, waiting: config.hashQueue };
 }
 
 interface Waiting {

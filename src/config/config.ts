@@ -25,6 +25,8 @@ export interface Config {
   readonly host: string;
   /** 0 picks a free port (loopback only); `withPort` then fills in the real one. */
   readonly port: number;
+  /** Processes that share the port; more than one on Linux alone. */
+  readonly workers: number;
   /** Public origin, no trailing slash; `http://localhost:0` until `withPort` has resolved PORT=0. */
   readonly baseUrl: string;
   /** Whether the public origin is https. */
@@ -87,6 +89,8 @@ export interface ConfigDeps {
   /** Whether the log goes to a terminal. */
   readonly isTerminal: boolean;
   readonly cpuCount: number;
+  /** As Node calls it, e.g. `linux`. */
+  readonly platform: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -9,6 +9,7 @@ import { readListen } from "./listen.ts";
 import { isSecure } from "./origin.ts";
 import { refuseUnknownNames, warnOfRuntimeNames } from "./unknown-names.ts";
 import type { SettingName } from "./settings.ts";
+import { readWorkers } from "./workers.ts";
 import { readTrustedProxies } from "./trusted-proxies.ts";
 import { defaultBaseUrl, readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
 import { type ConfigReader, createConfigReader, readParsed } from "./reader.ts";
@@ -27,6 +28,7 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const listen = readListen(reader);
   const dataDir = readDataDir(reader, deps);
   const { database, isServer } = readDatabase(reader, dataDir, deps);
+  const workers = readWorkers(reader, database, deps);
   const secrets = readSecrets(reader, isServer, isSet(env, "AUTH_SECRET"));
   const baseUrl = readBaseUrl(reader, listen);
   const trustedOrigins = readTrustedOrigins(reader, baseUrl);
@@ -41,6 +43,7 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   if (reader.problems.length > 0 || !isComplete) throw new ConfigError(reader.problems);
   const config: Config = {
     ...listen,
+    workers,
     baseUrl,
     secure: isSecure(baseUrl),
     database,

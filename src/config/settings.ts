@@ -11,12 +11,18 @@ interface SettingDeclaration {
 const settings = {
   PORT: { meaning: "0 to 65535; 0 picks a free port, on loopback only" },
   HOST: { meaning: "an IP address or host name to listen on" },
+  LATCHKEY_WORKERS: {
+    meaning:
+      "processes that share the port, 1 to 64, or `auto`: one a core; more than 1 on Linux alone. [What that changes](operations.md#several-workers)",
+  },
   DATABASE_URL: {
     secret: true,
     meaning: "`file:…` is embedded SQLite, `postgresql://…` PostgreSQL, a host under `neon.tech` Neon",
   },
   LATCHKEY_DATABASE_DRIVER: { meaning: "by the URL; `sqlite`, `postgres` or `neon` to override" },
-  LATCHKEY_DATABASE_CONNECTIONS: { meaning: "connections to a server at the most, 2 to 100" },
+  LATCHKEY_DATABASE_CONNECTIONS: {
+    meaning: "connections to a server at the most, 2 to 100, of all workers together",
+  },
   LATCHKEY_NEON_PROXY: {
     meaning: "a WebSocket proxy for the neon driver, `wss://…`, or `ws://…` on this machine",
   },
@@ -74,7 +80,9 @@ const settings = {
     meaning: "failed sign-ins of one address, 5 to 100,000 within 1 minute to 1 day; of IPv6, of one /64",
   },
   LATCHKEY_LIMIT_SIGN_UP: { meaning: "sign-ups of one address, likewise" },
-  LATCHKEY_HASH_CONCURRENCY: { meaning: "password hashes at once; from 1 to that number" },
+  LATCHKEY_HASH_CONCURRENCY: {
+    meaning: "password hashes at once, of all workers together; from 1 to that number",
+  },
   LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },
   LATCHKEY_BRAND_LOGO_URL: { meaning: "a path, or an address on a trusted origin" },

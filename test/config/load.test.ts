@@ -10,6 +10,7 @@ describe("loadConfig", () => {
     expect(config).toEqual({
       host: "127.0.0.1",
       port: 3001,
+      workers: 1,
       baseUrl: "http://localhost:3001",
       secure: false,
       database: { driver: "sqlite", path: "/srv/latchkey/data/latchkey.db" },
@@ -48,6 +49,7 @@ describe("loadConfig", () => {
     const { config, warnings } = load({
       PORT: "8443",
       HOST: "0.0.0.0",
+      LATCHKEY_WORKERS: "auto",
       DATABASE_URL: "postgresql://app:pw@db.example.com/auth?sslmode=verify-full",
       LATCHKEY_DATA_DIR: "/var/lib/latchkey",
       BETTER_AUTH_SECRET: STRONG_SECRET,
@@ -78,6 +80,7 @@ describe("loadConfig", () => {
     expect(config).toEqual({
       host: "0.0.0.0",
       port: 8443,
+      workers: 4,
       baseUrl: "https://auth.example.com",
       secure: true,
       database: {
@@ -227,6 +230,9 @@ describe("loadConfig", () => {
     ["LATCHKEY_HASH_CONCURRENCY", "4"],
     ["LATCHKEY_HASH_QUEUE", "0"],
     ["LATCHKEY_HASH_QUEUE", "10001"],
+    ["LATCHKEY_WORKERS", "0"],
+    ["LATCHKEY_WORKERS", "65"],
+    ["LATCHKEY_WORKERS", "all"],
     ["LATCHKEY_DATA_DIR", "~/latchkey"],
     ["LATCHKEY_DATA_DIR", "/srv/a\nb"],
     ["LATCHKEY_COOKIE_SAMESITE", "strict"],

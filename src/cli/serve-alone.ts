@@ -1,0 +1,38 @@
+import type { LoadedConfig } from "../config/config.ts";
+import { withPort } from "../config/load.ts";
+import { prepareDataDirectory } from "../data-directory.ts";
+import { listen } from "../server.ts";
+import { openService, type Service } from "../service.ts";
+import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
+import { drain } from "./drain.ts";
+import { logStrays, watchSignals } from "./signals.ts";
+
+/** Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once. @returns the exit status. */
+export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): Promise<number> {
+  const { log, version } = announcing;
+  const listener = listen(loaded.config.host, loaded.config.port);
+  const config = withPort(loaded.config, listener.port);
+  describeStart(announcing, config, loaded.warnings);
+  let service: Service;
+  try {
+    // Embedded data has an owner; files made from here on are for it alone.
+    process.umask(0o077);
+    const widened = config.database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
+    if (widened !== undefined) log.warn(widened);
+    service = await openService({ config, log, version, now: Date.now });
+  } catch (error) {
+    await listener.stop();
+    throw error;
+  }
+  // Before anybody can know that it listens: an unheard signal would end it without a word.
+  const signals = watchSignals();
+  logStrays(log);
+  listener.serve(service.app);
+  describeListening(announcing, config, listener.url);
+  log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");
+  const reason = await drain(
+    { listener, service },
+    signals.second.then(() => "second signal" as const),
+  );
+  return describeEnd(log, reason);
+}

@@ -1,0 +1,55 @@
+import { CommandError, reasonOf } from "../errors.ts";
+import { openLog, openLogWriter } from "../log.ts";
+import { listen } from "../server.ts";
+import { openService } from "../service.ts";
+import { endWithParent } from "../workers/parent-end.ts";
+import { openSupervisorLink, type SupervisorLink } from "../workers/supervisor-link.ts";
+import { type Command, exitStatus } from "./command.ts";
+import { drain, type Running } from "./drain.ts";
+import { ignoreSignals, logStrays } from "./signals.ts";
+
+const flushTimeoutMs = 500;
+
+/** Serves one part of the connections, for the supervisor that started this process and for as long as it lives. */
+export const worker: Command = async ({ version }) => {
+  const link = openSupervisorLink();
+  ignoreSignals();
+  endWithParent();
+  const gone = link.closed.then(() => exitStatus.failed);
+  return await Promise.race([gone, serveUntilDrained(link, version)]);
+};
+
+async function serveUntilDrained(link: SupervisorLink, version: string): Promise<number> {
+  const { config, number, supervisor } = await link.start;
+  // It ended before its end could be noticed.
+  if (process.ppid !== supervisor) return exitStatus.failed;
+  const writer = openLogWriter({ format: "json" });
+  const base = { worker: number, pid: process.pid };
+  const log = openLog({ level: config.logLevel, format: "json", base }, writer);
+  logStrays(log);
+  let running: Running;
+  try {
+    process.umask(0o077);
+    const { line, inTurn, readiness } = link;
+    const shared = { line, inTurn, readiness };
+    const service = await openService({ config, log, version, now: Date.now, shared });
+    link.answerLooks(service.readiness);
+    // Not before it can answer: others may be serving, and have no use for a part that answers 503.
+    const listener = listen(config.host, config.port, { sharesPort: true });
+    listener.serve(service.app);
+    running = { listener, service };
+  } catch (error) {
+    const remedy = error instanceof CommandError ? error.remedy : "latchkey doctor";
+    link.send({ kind: "failed", message: reasonOf(error), remedy });
+    await writer.flush(flushTimeoutMs);
+    // The supervisor ends it once it has heard of that.
+    await link.closed;
+    return exitStatus.failed;
+  }
+  link.send({ kind: "listening" });
+  await link.draining;
+  const reason = await drain(running);
+  link.send({ kind: "drained", reason });
+  await writer.flush(flushTimeoutMs);
+  return exitStatus.ok;
+}
