@@ -30,9 +30,11 @@ export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): 
   listener.serve(service.app);
   describeListening(announcing, config, listener.url);
   log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");
-  const reason = await drain(
-    { listener, service },
-    signals.second.then(() => "second signal" as const),
-  );
-  return describeEnd(log, reason);
+  const end = async () => {
+    const reason = await drain(listener);
+    // What goes on behind the answers may take as long as a database does.
+    await service.close();
+    return reason;
+  };
+  return describeEnd(log, await Promise.race([end(), signals.second.then(() => "second signal")]));
 }

@@ -1,11 +1,11 @@
 import { CommandError, reasonOf } from "../errors.ts";
 import { openLog, openLogWriter } from "../log.ts";
-import { listen } from "../server.ts";
-import { openService } from "../service.ts";
+import { type Listener, listen } from "../server.ts";
+import { openService, type Service } from "../service.ts";
 import { endWithParent } from "../workers/parent-end.ts";
 import { openSupervisorLink, type SupervisorLink } from "../workers/supervisor-link.ts";
 import { type Command, exitStatus } from "./command.ts";
-import { drain, type Running } from "./drain.ts";
+import { drain } from "./drain.ts";
 import { ignoreSignals, logStrays } from "./signals.ts";
 
 const flushTimeoutMs = 500;
@@ -27,17 +27,17 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
   const base = { worker: number, pid: process.pid };
   const log = openLog({ level: config.logLevel, format: "json", base }, writer);
   logStrays(log);
-  let running: Running;
+  let service: Service;
+  let listener: Listener;
   try {
     process.umask(0o077);
     const { line, inTurn, readiness } = link;
     const shared = { line, inTurn, readiness };
-    const service = await openService({ config, log, version, now: Date.now, shared });
+    service = await openService({ config, log, version, now: Date.now, shared });
     link.answerLooks(service.readiness);
     // Not before it can answer: others may be serving, and have no use for a part that answers 503.
-    const listener = listen(config.host, config.port, { sharesPort: true });
+    listener = listen(config.host, config.port, { sharesPort: true });
     listener.serve(service.app);
-    running = { listener, service };
   } catch (error) {
     const remedy = error instanceof CommandError ? error.remedy : "latchkey doctor";
     link.send({ kind: "failed", message: reasonOf(error), remedy });
@@ -48,8 +48,9 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
   }
   link.send({ kind: "listening" });
   await link.draining;
-  const reason = await drain(running);
-  link.send({ kind: "drained", reason });
+  link.send({ kind: "drained", reason: await drain(listener) });
+  await link.closing;
+  await service.close();
   await writer.flush(flushTimeoutMs);
   return exitStatus.ok;
 }

@@ -15,8 +15,10 @@ export interface WorkerStart {
 /** From the supervisor to a worker. An `id` is the worker's own number of what it asked for. */
 export type ToWorker =
   | WorkerStart
-  /** Take no new connection, finish what is under way, end. */
+  /** Take no new connection, and finish what is under way. */
   | { readonly kind: "drain" }
+  /** Close the database, and end. */
+  | { readonly kind: "close" }
   /** It is the turn of what waits in the line of requests that hash. */
   | { readonly kind: "turn"; readonly id: number }
   /** The line is too long. */

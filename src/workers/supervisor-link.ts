@@ -10,6 +10,8 @@ export interface SupervisorLink {
   readonly start: Promise<WorkerStart>;
   /** The supervisor wants it to finish what is under way. */
   readonly draining: Promise<void>;
+  /** All others that end, too, have finished, and it is this one's turn to close its database. */
+  readonly closing: Promise<void>;
   /** The supervisor is gone. */
   readonly closed: Promise<void>;
   readonly line: HashLine;
@@ -33,6 +35,7 @@ export function openSupervisorLink(): SupervisorLink {
   };
   const start = Promise.withResolvers<WorkerStart>();
   const draining = Promise.withResolvers<void>();
+  const closing = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
   const hashing = createRemoteHashing(send);
   const asked = new Map<number, (readiness: Readiness) => void>();
@@ -43,6 +46,7 @@ export function openSupervisorLink(): SupervisorLink {
     hashing.receive(message);
     if (message.kind === "start") start.resolve(message);
     else if (message.kind === "drain") draining.resolve();
+    else if (message.kind === "close") closing.resolve();
     else if (message.kind === "look")
       void look().then((readiness) => send({ kind: "found", id: message.id, readiness }));
     else if (message.kind === "readiness") asked.get(message.id)?.(message.readiness);
@@ -50,6 +54,7 @@ export function openSupervisorLink(): SupervisorLink {
   return {
     start: start.promise,
     draining: draining.promise,
+    closing: closing.promise,
     closed: closed.promise,
     line: hashing.line,
     inTurn: hashing.inTurn,

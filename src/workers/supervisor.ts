@@ -13,7 +13,10 @@ export interface Supervisor {
   restart(): Promise<void>;
   /** What all workers find, within 1.9 s. */
   readiness(): Promise<Readiness>;
-  /** Has all finish what is under way and end, at once: each has its whole time. */
+  /**
+   * Has all finish what is under way, at once, so that each has its whole time; then they close their databases one after the
+   * other: of several that close a SQLite file at once, none may bring the log into it.
+   */
   drain(): Promise<DrainReason>;
   /** Ends all at once. */
   kill(): void;
@@ -68,6 +71,7 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
       return worker;
     } catch (error) {
       worker.kill();
+      await worker.ended;
       throw error;
     }
   };
@@ -102,7 +106,7 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
     try {
       const worker = await spawn(slot);
       // A restart was quicker, or all end.
-      if (isEnding || slot.current !== null) return void worker.drain();
+      if (isEnding || slot.current !== null) return void endWithin(worker, replacedWithinMs);
       install(slot, worker);
       log.info({ event: "worker_started", worker: slot.number, pid: worker.pid }, "a worker is there again");
     } catch (error) {
@@ -112,8 +116,10 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
   const renew = async (slot: Slot): Promise<void> => {
     const worker = await spawn(slot);
     if (isEnding) return;
+    // Whoever asked for it has seen to what kept it from starting.
+    slot.failures = 0;
     const former = install(slot, worker);
-    const reason = former === null ? null : await drainWithin(former, replacedWithinMs);
+    const reason = former === null ? null : await endWithin(former, replacedWithinMs);
     log.info(
       {
         event: "worker_replaced",
@@ -182,16 +188,23 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
     },
     async drain() {
       stopReplacing();
-      const reasons = await Promise.all([...processes].map((worker) => worker.drain()));
+      const ending = [...processes];
+      const reasons = await Promise.all(ending.map((worker) => worker.drain()));
+      for (const worker of ending) await worker.close();
       return reasons.includes("drain timeout") ? "drain timeout" : "drained";
     },
     kill,
   };
 }
 
-async function drainWithin(worker: WorkerProcess, timeoutMs: number): Promise<string> {
-  const late = () => new Error("late");
-  return await withDeadline<string>(worker.drain(), timeoutMs, late).catch(() => {
+/** Has a worker end, for so long at most. @returns how that went, for the log. */
+async function endWithin(worker: WorkerProcess, timeoutMs: number): Promise<string> {
+  const end = async () => {
+    const reason = await worker.drain();
+    await worker.close();
+    return reason;
+  };
+  return await withDeadline<string>(end(), timeoutMs, () => new Error("late")).catch(() => {
     worker.kill();
     return "killed";
   });

@@ -13,8 +13,10 @@ export interface WorkerProcess {
   readonly ended: Promise<string>;
   /** Asks what it finds. */
   look(): Promise<Readiness>;
-  /** Has it finish what is under way and end. Resolves once it has. */
+  /** Has it finish what is under way. Resolves once it has, or has ended. */
   drain(): Promise<DrainReason>;
+  /** Has it close its database and end. Resolves once it has. */
+  close(): Promise<void>;
   kill(): void;
 }
 
@@ -45,14 +47,14 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
   listening.promise.catch(() => {});
   const looks = new Map<number, (readiness: Readiness) => void>();
   let lookedLast = 0;
-  let drainReason: DrainReason | undefined;
+  const drained = Promise.withResolvers<DrainReason>();
   let hasEnded = false;
 
   const receive = (message: FromWorker): void => {
     hashing.receive(message);
     if (message.kind === "listening") listening.resolve();
     else if (message.kind === "failed") listening.reject(new CommandError(message.message, message.remedy));
-    else if (message.kind === "drained") drainReason = message.reason;
+    else if (message.kind === "drained") drained.resolve(message.reason);
     else if (message.kind === "found") looks.get(message.id)?.(message.readiness);
     else if (message.kind === "ask")
       void deps.readiness().then((readiness) => send({ kind: "readiness", id: message.id, readiness }));
@@ -94,8 +96,11 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
     },
     async drain() {
       send({ kind: "drain" });
+      return await Promise.race([drained.promise, ended.then(() => "drained" as const)]);
+    },
+    async close() {
+      send({ kind: "close" });
       await ended;
-      return drainReason ?? "drained";
     },
     kill: () => child.kill("SIGKILL"),
   };

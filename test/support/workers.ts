@@ -27,3 +27,12 @@ export async function countAnswering({ url }: RunningLatchkey, connections = 60)
     found.add(answeredBy(await askAnew(`${url}/health/live`)));
   return found.size;
 }
+
+/** Whether a process is there, and no zombie that nobody has collected. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
