@@ -22,11 +22,15 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-const sharedOptions = {
-  maxRequestBodySize: parserBodyMaxBytes,
-  development: false,
-  error: () => errorResponse(publicError(undefined)),
-};
+/** What every server of latchkey's is given. */
+export function serverOptions(idleTimeoutSeconds = idleTimeoutDefaultSeconds) {
+  return {
+    maxRequestBodySize: parserBodyMaxBytes,
+    development: false,
+    error: () => errorResponse(publicError(undefined)),
+    idleTimeout: idleTimeoutSeconds,
+  };
+}
 
 export interface ListenOptions {
   /** Whether other processes of this user may listen on the port too, and each gets its part of the connections. */
@@ -38,9 +42,9 @@ export interface ListenOptions {
 export function listen(
   hostname: string,
   port: number,
-  { sharesPort = false, idleTimeoutSeconds = idleTimeoutDefaultSeconds }: ListenOptions = {},
+  { sharesPort = false, idleTimeoutSeconds }: ListenOptions = {},
 ): Listener {
-  const options = { ...sharedOptions, idleTimeout: idleTimeoutSeconds };
+  const options = serverOptions(idleTimeoutSeconds);
   let server: Server<undefined>;
   try {
     server = Bun.serve({
@@ -66,11 +70,25 @@ export function listen(
   };
 }
 
+/** One listener that is several. */
+export function together(first: Listener, ...others: readonly Omit<Listener, "url" | "port">[]): Listener {
+  const all = [first, ...others];
+  return {
+    ...first,
+    serve(app) {
+      for (const one of all) one.serve(app);
+    },
+    drain: async () => void (await Promise.all(all.map((one) => one.drain()))),
+    stop: async () => void (await Promise.all(all.map((one) => one.stop()))),
+  };
+}
+
 export function urlOf(hostname: string, port: number): string {
   return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-function starting(): Response {
+/** The answer until there is an application. */
+export function starting(): Response {
   return errorResponse(
     new AppError("STARTING", "The server is starting. Try again shortly.", {
       headers: { "Retry-After": "1" },

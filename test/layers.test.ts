@@ -111,6 +111,7 @@ const areas = [
   "doctor",
   "workers",
   "service",
+  "unix-socket",
   "server",
   "app",
   "pages",

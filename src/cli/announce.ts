@@ -1,4 +1,5 @@
 import { basename, relative } from "node:path";
+import { socketsOf } from "../config/socket.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import type { CommandContext } from "./command.ts";
@@ -37,8 +38,9 @@ export function describeListening(
   config: Config,
   url: string,
 ): void {
-  const { baseUrl, port } = config;
-  const line = { event: "listening", url, baseUrl, port };
+  const { baseUrl, port, socket, workers } = config;
+  const sockets = socket === null ? {} : { sockets: socketsOf(socket, workers).map(({ path }) => path) };
+  const line = { event: "listening", url, baseUrl, port, ...sockets };
   log.info(line, "listening");
   if (isPretty) for (const text of welcome(config)) stderr(text);
   if (json) stdout(JSON.stringify(line));

@@ -1,8 +1,9 @@
 import type { LoadedConfig } from "../config/config.ts";
 import { withPort } from "../config/load.ts";
 import { prepareDataDirectory } from "../data-directory.ts";
-import { listen } from "../server.ts";
+import { listen, together } from "../server.ts";
 import { openService, type Service } from "../service.ts";
+import { claimSocketPaths, listenOnSocket } from "../unix-socket.ts";
 import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
 import { drain } from "./drain.ts";
 import { logStrays, watchSignals } from "./signals.ts";
@@ -10,11 +11,17 @@ import { logStrays, watchSignals } from "./signals.ts";
 /** Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once. @returns the exit status. */
 export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): Promise<number> {
   const { log, version } = announcing;
-  const listener = listen(loaded.config.host, loaded.config.port);
-  const config = withPort(loaded.config, listener.port);
+  const port = listen(loaded.config.host, loaded.config.port);
+  const config = withPort(loaded.config, port.port);
   describeStart(announcing, config, loaded.warnings);
+  let listener = port;
   let service: Service;
   try {
+    if (config.socket !== null) {
+      const release = await claimSocketPaths([config.socket.path]);
+      listener = together(port, listenOnSocket(config.socket));
+      release();
+    }
     // Embedded data has an owner; files made from here on are for it alone.
     process.umask(0o077);
     const widened = config.database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;

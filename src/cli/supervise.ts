@@ -2,11 +2,13 @@ import { createHashLine, hashLineLimits } from "../auth/hash-line.ts";
 import { createHashSlots } from "../auth/hash-slots.ts";
 import type { Config, LoadedConfig } from "../config/config.ts";
 import { withPort } from "../config/load.ts";
+import { socketsOf } from "../config/socket.ts";
 import { connectionsOfEach } from "../config/workers.ts";
 import { loadSecrets, orphanedSecret, prepareDataDirectory } from "../data-directory.ts";
 import { type LogOptions, openLogLines } from "../log.ts";
 import type { LogWriter } from "../log-writer.ts";
 import { urlOf } from "../server.ts";
+import { claimSocketPaths } from "../unix-socket.ts";
 import { claimPort } from "../workers/port-claim.ts";
 import { createSharedHashing } from "../workers/shared-hashing.ts";
 import { createSupervisor } from "../workers/supervisor.ts";
@@ -35,20 +37,28 @@ export async function supervise(
     createHashLine(hashLineLimits(config)),
     createHashSlots(config.hashConcurrency),
   );
+  const sockets = config.socket === null ? [] : socketsOf(config.socket, workers);
   const onLine = openLogLines({ format }, writer);
   const supervisor = createSupervisor({
     count: workers,
     log,
     startWorker: (number) =>
       startWorker({
-        start: { kind: "start", number, config: forEach, supervisor: process.pid },
+        start: {
+          kind: "start",
+          number,
+          config: { ...forEach, socket: sockets[number - 1] ?? null },
+          supervisor: process.pid,
+        },
         environment: workerEnvironment,
         joinHashing,
         readiness: () => supervisor.readiness(),
         onLine,
       }),
   });
+  const release = await claimSocketPaths(sockets.map(({ path }) => path));
   await supervisor.start();
+  release();
   const signals = watchSignals(() => void supervisor.restart());
   logStrays(log);
   describeListening(announcing, config, urlOf(host, config.port));

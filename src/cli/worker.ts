@@ -1,7 +1,8 @@
 import { CommandError, reasonOf } from "../errors.ts";
 import { openLog, openLogWriter } from "../log.ts";
-import { type Listener, listen } from "../server.ts";
+import { type Listener, listen, together } from "../server.ts";
 import { openService, type Service } from "../service.ts";
+import { listenOnSocket } from "../unix-socket.ts";
 import { endWithParent } from "../workers/parent-end.ts";
 import { openSupervisorLink, type SupervisorLink } from "../workers/supervisor-link.ts";
 import { type Command, exitStatus } from "./command.ts";
@@ -36,7 +37,8 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
     service = await openService({ config, log, version, now: Date.now, shared });
     link.answerLooks(service.readiness);
     // Not before it can answer: others may be serving, and have no use for a part that answers 503.
-    listener = listen(config.host, config.port, { sharesPort: true });
+    const port = listen(config.host, config.port, { sharesPort: true });
+    listener = config.socket === null ? port : together(port, listenOnSocket(config.socket));
     listener.serve(service.app);
   } catch (error) {
     const remedy = error instanceof CommandError ? error.remedy : "latchkey doctor";

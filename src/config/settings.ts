@@ -11,6 +11,14 @@ interface SettingDeclaration {
 const settings = {
   PORT: { meaning: "0 to 65535; 0 picks a free port, on loopback only" },
   HOST: { meaning: "an IP address or host name to listen on" },
+  LATCHKEY_LISTEN: {
+    meaning:
+      "a Unix socket beside the port, `unix:/run/latchkey/latchkey.sock`, whose callers are [trusted as a proxy](proxies.md#a-unix-socket); of several workers each has its own, `….sock.1` and so on",
+  },
+  LATCHKEY_LISTEN_MODE: { meaning: "who may connect to it, by the system's modes" },
+  LATCHKEY_LISTEN_GROUP: {
+    meaning: "the group it belongs to, by name or number; this process's own by default",
+  },
   LATCHKEY_WORKERS: {
     meaning:
       "processes that share the port, 1 to 64, or `auto`: one a core; more than 1 on Linux alone. [What that changes](operations.md#several-workers)",

@@ -10,6 +10,7 @@ describe("loadConfig", () => {
     expect(config).toEqual({
       host: "127.0.0.1",
       port: 3001,
+      socket: null,
       workers: 1,
       baseUrl: "http://localhost:3001",
       secure: false,
@@ -49,6 +50,9 @@ describe("loadConfig", () => {
     const { config, warnings } = load({
       PORT: "8443",
       HOST: "0.0.0.0",
+      LATCHKEY_LISTEN: "unix:/run/latchkey/latchkey.sock",
+      LATCHKEY_LISTEN_MODE: "0600",
+      LATCHKEY_LISTEN_GROUP: "www-data",
       LATCHKEY_WORKERS: "auto",
       DATABASE_URL: "postgresql://app:pw@db.example.com/auth?sslmode=verify-full",
       LATCHKEY_DATA_DIR: "/var/lib/latchkey",
@@ -80,6 +84,7 @@ describe("loadConfig", () => {
     expect(config).toEqual({
       host: "0.0.0.0",
       port: 8443,
+      socket: { path: "/run/latchkey/latchkey.sock", mode: 0o600, group: "www-data" },
       workers: 4,
       baseUrl: "https://auth.example.com",
       secure: true,
@@ -230,6 +235,12 @@ describe("loadConfig", () => {
     ["LATCHKEY_HASH_CONCURRENCY", "4"],
     ["LATCHKEY_HASH_QUEUE", "0"],
     ["LATCHKEY_HASH_QUEUE", "10001"],
+    ["LATCHKEY_LISTEN", "/run/latchkey.sock"],
+    ["LATCHKEY_LISTEN", "unix:latchkey.sock"],
+    ["LATCHKEY_LISTEN", "unix:///run/latchkey.sock"],
+    ["LATCHKEY_LISTEN", `unix:/${"x".repeat(96)}`],
+    ["LATCHKEY_LISTEN_MODE", "660"],
+    ["LATCHKEY_LISTEN_GROUP", "www-data"],
     ["LATCHKEY_WORKERS", "0"],
     ["LATCHKEY_WORKERS", "65"],
     ["LATCHKEY_WORKERS", "all"],
