@@ -24,6 +24,8 @@ export const goals: Readonly<Record<string, Goal>> = {
   "verify-far-rotation-postgres": atLeast(18_000, 12_000),
   "verify-far-rotation-neon": atLeast(14_000, 9_000),
   "sign-in-bare": atLeast(0.95, 0.9),
+  "workers-resets-sqlite": atMost(5, 10),
+  "workers-resets-postgres": atMost(5, 10),
   "flood-p99": atMost(3, 5),
   "table-verify": atMost(1.1, 1.3),
   "table-sign-in": atMost(1.1, 1.3),
