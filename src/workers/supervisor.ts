@@ -15,7 +15,7 @@ export interface Supervisor {
   readiness(): Promise<Readiness>;
   /**
    * Has all finish what is under way, at once, so that each has its whole time; then they close their databases one after the
-   * other: of several that close a SQLite file at once, none may bring the log into it.
+   * other, so that the last has a SQLite file to itself and brings its log into it.
    */
   drain(): Promise<DrainReason>;
   /** Ends all at once. */

@@ -139,17 +139,6 @@ describe("a Unix socket", () => {
     },
   );
 
-  test("is had by one of three that start at once on what a killed one left", async () => {
-    const path = newPath();
-    for (let round = 0; round < 5; round += 1) {
-      const starts = await Promise.allSettled([1, 2, 3].map(() => spawnLatchkey(on(path))));
-      const running = starts.flatMap((start) => (start.status === "fulfilled" ? start.value : []));
-      expect(running).toHaveLength(1);
-      expect((await ask(path, "/health/live")).status).toBe(200);
-      for (const server of running) await server.kill();
-    }
-  });
-
   test("of a new server is left to it when the old one stops", async () => {
     const path = newPath();
     const old = await spawnLatchkey(on(path));

@@ -35,6 +35,50 @@ describe.each(dialects)("four workers on %s", (dialect) => {
     expect(server.logs().at(-1)).toMatchObject({ event: "stopped", reason: "drained" });
     await database.close();
   });
+
+  test("S14: count guesses as one: 50 at once from one address are as many as one after the other", async () => {
+    const database = await openTestDatabase(dialect);
+    const env = {
+      ...database.env,
+      LATCHKEY_WORKERS: "4",
+      LATCHKEY_LIMITS: "on",
+      LATCHKEY_LIMIT_SIGN_IN: "10/15m",
+    };
+    const server = await spawnLatchkey({ env });
+    const guess = (at: number) =>
+      askAnew(`${server.url}/api/auth/sign-in/email`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ email: `n${at}@example.com`, password: "not this one at all" }),
+      });
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => guess(at)));
+    const count = (status: number) => answers.filter((answer) => answer.status === status).length;
+    expect([count(401), count(429)]).toEqual([10, 40]);
+    expect(new Set(answers.map(answeredBy)).size).toBe(4);
+    await server.stop();
+    await database.close();
+  });
+});
+
+test("S67: a full line of hashes is full for all workers, and verify goes on", async () => {
+  const accepted = async (workers: string) => {
+    const env = { LATCHKEY_WORKERS: workers, LATCHKEY_HASH_QUEUE: "2", LATCHKEY_HASH_CONCURRENCY: "1" };
+    const server = await spawnLatchkey({ env });
+    const attempts = Array.from({ length: 24 }, (_, at) =>
+      askAnew(`${server.url}/api/auth/sign-in/email`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ email: `q${at}@example.com`, password: "not this one at all" }),
+      }),
+    );
+    expect((await askAnew(`${server.url}/api/auth/verify`)).status).toBe(401);
+    const statuses = (await Promise.all(attempts)).map(({ status }) => status);
+    await server.stop();
+    expect(new Set(statuses)).toEqual(new Set([401, 503]));
+    return statuses.filter((status) => status === 401).length;
+  };
+  // Two are let in and two wait; a fifth, where the first is done before the last has come.
+  expect(await accepted("4")).toBeLessThanOrEqual(8);
 });
 
 describe("the port", () => {
