@@ -182,9 +182,9 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
       await restarting;
     },
     async readiness() {
-      const serving = slots.flatMap(({ current }) => current ?? []);
-      const found = await Promise.all(serving.map(lookWithin));
-      return { ...worst(found), workers: { serving: serving.length, configured: count } };
+      const looks = slots.flatMap(({ current }) => (current === null ? [] : lookWithin(current)));
+      const found = (await Promise.all(looks)).filter((one) => one !== null);
+      return { ...worst(found), workers: { serving: found.length, configured: count } };
     },
     async drain() {
       stopReplacing();
@@ -212,7 +212,7 @@ async function endWithin(worker: WorkerProcess, timeoutMs: number): Promise<stri
 
 const unavailable: Readiness = { database: { status: "unavailable" }, pending: 0 };
 
-async function lookWithin(worker: WorkerProcess): Promise<Readiness> {
+async function lookWithin(worker: WorkerProcess): Promise<Readiness | null> {
   const late = () => new Error("the worker did not answer in time");
   return await withDeadline(worker.look(), lookTimeoutMs, late).catch(() => unavailable);
 }

@@ -11,8 +11,8 @@ export interface WorkerProcess {
   readonly listening: Promise<void>;
   /** How it ended, fit to print. */
   readonly ended: Promise<string>;
-  /** Asks what it finds. */
-  look(): Promise<Readiness>;
+  /** Asks what it finds; null where it ends instead. */
+  look(): Promise<Readiness | null>;
   /** Has it finish what is under way. Resolves once it has, or has ended. */
   drain(): Promise<DrainReason>;
   /** Has it close its database and end. Resolves once it has. */
@@ -92,7 +92,7 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
       const found = Promise.withResolvers<Readiness>();
       looks.set(id, found.resolve);
       send({ kind: "look", id });
-      return found.promise.finally(() => looks.delete(id));
+      return Promise.race([found.promise, ended.then(() => null)]).finally(() => looks.delete(id));
     },
     async drain() {
       send({ kind: "drain" });
