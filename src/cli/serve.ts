@@ -1,7 +1,5 @@
 import { openLog, openLogWriter } from "../log.ts";
 import type { Command } from "./command.ts";
-import type * as alone from "./serve-alone.ts";
-import type * as supervising from "./supervise.ts";
 
 /** How long the end waits for whoever reads the log. */
 const flushTimeoutMs = 500;
@@ -14,12 +12,12 @@ export const serve: Command = async ({ loadConfig, workerEnvironment, ...context
   const log = openLog({ level: loaded.config.logLevel, format }, writer);
   const announcing = { ...context, log, json, isPretty: format === "pretty" };
   try {
-    // Required where it is used: who serves does not supervise, and the other way round.
+    // Loaded where it is used: who serves does not supervise, and the other way round.
     if (loaded.config.workers === 1) {
-      const { serveAlone } = require("./serve-alone.ts") as typeof alone;
+      const { serveAlone } = await import("./serve-alone.ts");
       return await serveAlone(loaded, announcing);
     }
-    const { supervise } = require("./supervise.ts") as typeof supervising;
+    const { supervise } = await import("./supervise.ts");
     return await supervise(loaded, announcing, { format, writer, workerEnvironment });
   } finally {
     await writer.flush(flushTimeoutMs);
