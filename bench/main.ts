@@ -15,6 +15,7 @@ import { memory } from "./workloads/memory.ts";
 import { tableSize } from "./workloads/table-size.ts";
 import { timing } from "./workloads/timing.ts";
 import { startUp } from "./workloads/start-up.ts";
+import { workers } from "./workloads/workers.ts";
 import { verify, verifyFar } from "./workloads/verify.ts";
 
 const workloads: readonly Workload[] = [
@@ -24,6 +25,7 @@ const workloads: readonly Workload[] = [
   getSession,
   fastapi,
   signIn,
+  workers,
   flood,
   memory,
   tableSize,

@@ -44,6 +44,7 @@ function defaultOf(name: string): string {
       cwd: "/here",
       isTerminal: false,
       cpuCount,
+      platform: "linux",
     };
     return loadConfig({}, deps).settings.find((setting) => setting.name === name)?.value ?? "";
   };

@@ -125,7 +125,7 @@ export function createApp(deps: AppDeps): App {
     readSession,
     nextRequestId,
     fixedHeaders,
-    keepsRequestIds: config.trustedProxies.length > 0,
+    keepsRequestIds: config.trustedProxies.length > 0 || config.socket !== null,
     respond,
   });
   return { fetch: (request, peers) => respond(request, peers), routes: fastRoutes };

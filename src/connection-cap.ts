@@ -78,6 +78,7 @@ const addressBytes = 128;
 
 /** Null where there is none to ask. */
 function openSockets(): Sockets | null {
+  if (process.platform !== "linux") return null;
   const libc = openLibc({
     getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
     getpeername: { args: ["int", "ptr", "ptr"], returns: "int" },

@@ -1,15 +1,22 @@
-import { dlopen, type FFIFunction } from "bun:ffi";
+import { dlopen, type FFIFunction, type Library } from "bun:ffi";
 
-const musl = `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`;
+/** By platform and C library; a file that is not there is passed over. */
+const libraries = [
+  "libc.so.6",
+  "libSystem.B.dylib",
+  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
+  "libc.so",
+];
 
-/** Functions of Linux's C library, glibc's or musl's; null elsewhere, or where it has another name. */
-export function openLibc<const Functions extends Record<string, FFIFunction>>(functions: Functions) {
-  if (process.platform !== "linux") return null;
-  for (const library of ["libc.so.6", musl]) {
+/** Opens the C library for a few of its functions; null where it cannot be called. */
+export function openLibc<Functions extends Record<string, FFIFunction>>(
+  functions: Functions,
+): Library<Functions>["symbols"] | null {
+  for (const name of libraries) {
     try {
-      return dlopen(library, functions).symbols;
+      return dlopen(name, functions).symbols;
     } catch {
-      // The other one, or none.
+      // Another platform's name.
     }
   }
   return null;

@@ -9,6 +9,8 @@ export type Log = Logger;
 export interface LogOptions {
   readonly level: string;
   readonly format: "json" | "pretty";
+  /** Stands on every line. */
+  readonly base?: Readonly<Record<string, unknown>>;
 }
 
 /** Opens stderr for the log: nothing ever waits for whoever reads it. */
@@ -26,7 +28,7 @@ export function openLog(options: LogOptions, writer = openLogWriter(options)): L
   return pino(
     {
       level: options.level,
-      base: null,
+      base: options.base ?? null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: ["password", "token", "cookie", "authorization", "secret", "*.password", "*.token", "*.cookie"],
@@ -34,6 +36,16 @@ export function openLog(options: LogOptions, writer = openLogWriter(options)): L
     },
     options.format === "pretty" ? prettyStream(writer) : writer,
   );
+}
+
+/** Opens the log for lines of JSON that others have written: @returns what takes one, without its line feed. */
+export function openLogLines(
+  { format }: Pick<LogOptions, "format">,
+  writer: LogWriter,
+): (line: string) => void {
+  if (format === "json") return (line) => writer.write(`${line}\n`);
+  const pretty = prettyStream(writer);
+  return (line) => void pretty.write(`${line}\n`);
 }
 
 function lineOfDropped(count: number, format: LogOptions["format"]): string {

@@ -13,6 +13,7 @@ const machine = {
   secretFileRisk: (path: string) => secretFileRisk(path, { madeByUs: false }),
   isTerminal: process.stderr.isTTY === true,
   cpuCount: availableParallelism(),
+  platform: process.platform,
 };
 const cwd = process.cwd();
 
@@ -20,6 +21,7 @@ const status = await run(process.argv.slice(2), {
   version: packageJson.version,
   loadConfig: (replaced = {}) => loadConfig({ ...environment, ...replaced }, { ...machine, cwd }),
   loadConfigOf: (elsewhere, directory) => loadConfig(elsewhere, { ...machine, cwd: directory }),
+  workerEnvironment: process.env,
   cwd,
   stdout: (line) => process.stdout.write(`${line}\n`),
   stderr: (line) => process.stderr.write(`${line}\n`),

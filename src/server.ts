@@ -22,19 +22,29 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-const sharedOptions = {
-  maxRequestBodySize: parserBodyMaxBytes,
-  development: false,
-  error: () => errorResponse(publicError(undefined)),
-};
+/** What every server of latchkey's is given. */
+export function serverOptions(idleTimeoutSeconds = idleTimeoutDefaultSeconds) {
+  return {
+    maxRequestBodySize: parserBodyMaxBytes,
+    development: false,
+    error: () => errorResponse(publicError(undefined)),
+    idleTimeout: idleTimeoutSeconds,
+  };
+}
+
+export interface ListenOptions {
+  /** Whether other processes of this user may listen on the port too, and each gets its part of the connections. */
+  readonly sharesPort?: boolean;
+  readonly idleTimeoutSeconds?: number;
+}
 
 /** Takes the port at once, so that a port in use is known before anything else is touched. @throws CommandError. */
 export function listen(
   hostname: string,
   port: number,
-  idleTimeoutSeconds = idleTimeoutDefaultSeconds,
+  { sharesPort = false, idleTimeoutSeconds }: ListenOptions = {},
 ): Listener {
-  const options = { ...sharedOptions, idleTimeout: idleTimeoutSeconds };
+  const options = serverOptions(idleTimeoutSeconds);
   let server: Server<undefined>;
   try {
     server = Bun.serve({
@@ -42,7 +52,7 @@ export function listen(
       hostname,
       port,
       // Bun turns SO_REUSEPORT on outside development: a second server would start and take half of the requests.
-      reusePort: false,
+      reusePort: sharesPort,
       fetch: starting,
     });
   } catch (cause) {
@@ -50,7 +60,7 @@ export function listen(
   }
   const bound = server.port ?? port;
   return {
-    url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`,
+    url: urlOf(hostname, bound),
     port: bound,
     serve({ fetch, routes }) {
       server.reload({ ...options, fetch, routes });
@@ -60,7 +70,25 @@ export function listen(
   };
 }
 
-function starting(): Response {
+/** One listener that is several. */
+export function together(first: Listener, ...others: readonly Omit<Listener, "url" | "port">[]): Listener {
+  const all = [first, ...others];
+  return {
+    ...first,
+    serve(app) {
+      for (const one of all) one.serve(app);
+    },
+    drain: async () => void (await Promise.all(all.map((one) => one.drain()))),
+    stop: async () => void (await Promise.all(all.map((one) => one.stop()))),
+  };
+}
+
+export function urlOf(hostname: string, port: number): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** The answer until there is an application. */
+export function starting(): Response {
   return errorResponse(
     new AppError("STARTING", "The server is starting. Try again shortly.", {
       headers: { "Retry-After": "1" },

@@ -3,6 +3,8 @@ import { createDevices } from "./auth/device-cookie.ts";
 import { createGuessRules } from "./auth/guessable.ts";
 import { createHandle, type HandlerDeps } from "./auth/handle.ts";
 import { createLimits, type Limits } from "./auth/limits.ts";
+import { createHashLine, type HashLine, hashLineLimits } from "./auth/hash-line.ts";
+import { createHashSlots, type InTurn } from "./auth/hash-slots.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
 import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
@@ -14,7 +16,7 @@ import { createSweeper, sweepBatch, sweepBatchSize } from "./database/sweeper.ts
 import { migrateSqliteFile } from "./database/migrate-sqlite.ts";
 import { type App, createApp } from "./app.ts";
 import { createEmailDescription } from "./http/auth.ts";
-import { createHealth } from "./http/health.ts";
+import { createHealth, createReadiness, type Readiness } from "./http/health.ts";
 import type { Log } from "./log.ts";
 import { createPasswords } from "./auth/password.ts";
 import { loadSecrets, orphanedSecret } from "./data-directory.ts";
@@ -22,6 +24,14 @@ import { createTokenReader, sessionCookieName } from "./session/cookie.ts";
 import { createEndings } from "./session/endings.ts";
 import { createSessionReader, isClamped } from "./session/get-session.ts";
 import { createVerifier, isForOneDay } from "./session/verifier.ts";
+
+/** What workers have in common, so that together they are as one process. */
+interface SharedByWorkers {
+  readonly line: HashLine;
+  readonly inTurn: InTurn;
+  /** What all of them find. */
+  readonly readiness: () => Promise<Readiness>;
+}
 
 export interface ServiceDeps {
   readonly config: Config;
@@ -31,10 +41,14 @@ export interface ServiceDeps {
   readonly now: () => number;
   /** Between a write and the sweep that follows it; default 10 s. */
   readonly sweepDelayMs?: number;
+  /** Of a worker; one process alone has its own. */
+  readonly shared?: SharedByWorkers;
 }
 
 export interface Service {
   readonly app: App;
+  /** What this process finds. */
+  readonly readiness: () => Promise<Readiness>;
   close(): Promise<void>;
 }
 
@@ -62,6 +76,13 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
   };
   const foreignHashes = watchForeignHashes(database);
   await foreignHashes.ask();
+  const readiness = createReadiness({
+    probe: () => database.probe(),
+    idleMs: database.idleMs,
+    requireOpen: () => database.requireOpen?.(),
+    onFailure: (cause) => deps.log.warn({ cause }, "the database is not ready"),
+    now: deps.now,
+  });
   const app = createApp({
     config: deps.config,
     version: deps.version,
@@ -72,17 +93,11 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
       inBackground,
       foreignHashes,
     }),
-    health: createHealth({
-      version: deps.version,
-      probe: () => database.probe(),
-      idleMs: database.idleMs,
-      requireOpen: () => database.requireOpen?.(),
-      onFailure: (cause) => deps.log.warn({ cause }, "the database is not ready"),
-      now: deps.now,
-    }),
+    health: createHealth(deps.version, deps.shared?.readiness ?? readiness),
   });
   return {
     app,
+    readiness,
     async close() {
       await sweeper.stop();
       await Promise.all(background);
@@ -135,14 +150,14 @@ function limitsOf(
 }
 
 function createSessions(
-  { config, log, now }: ServiceDeps,
+  { config, log, now, shared }: ServiceDeps,
   database: Database,
   secrets: readonly string[],
   { onCommit, inBackground, foreignHashes }: Background,
 ) {
   const units = createUnits(database, onCommit);
   const passwords = createPasswords({
-    concurrency: config.hashConcurrency,
+    inTurn: shared?.inTurn ?? createHashSlots(config.hashConcurrency),
     hasForeignHashes: foreignHashes.areThere,
   });
   const cookieName = sessionCookieName(config.secure);
@@ -160,9 +175,9 @@ function createSessions(
     passwordMinLength: config.passwordMinLength,
     requireUnguessable: createGuessRules(config),
   };
-  const shared = { sessions: database.sessions, cookieName, lives: endings.lives };
+  const sessions = { sessions: database.sessions, cookieName, lives: endings.lives };
   const readToken = createTokenReader(secrets);
-  const verify = createVerifier({ ...shared, readToken, bearer: config.bearer });
+  const verify = createVerifier({ ...sessions, readToken, bearer: config.bearer });
   return {
     handle: createHandle({
       auth,
@@ -174,8 +189,7 @@ function createSessions(
       rules,
       limits: limitsOf(config, database, secrets, now, onCommit),
       onLimitError: (cause) => log.warn({ cause }, "a sign-in could not be uncounted"),
-      // One more than are hashed at once, so that the hashes never wait for BetterAuth.
-      hashing: { concurrency: config.hashConcurrency + 1, waiting: config.hashQueue },
+      line: shared?.line ?? createHashLine(hashLineLimits(config)),
       present: async (cookie) => {
         const result = await verify(cookie, null);
         if (!("session" in result)) return null;
@@ -194,7 +208,7 @@ function createSessions(
     describeEmail: createEmailDescription(secrets[0] ?? "", config.logEmails),
     verify,
     readSession: createSessionReader({
-      ...shared,
+      ...sessions,
       // BetterAuth verifies with the newest secret alone, and signs anew what an older one signed.
       readToken: secrets.length === 1 ? readToken : createTokenReader(secrets.slice(0, 1)),
       sessionExpiresInSeconds,

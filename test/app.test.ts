@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { createApp } from "../src/app.ts";
 import { createAuth } from "../src/auth/better-auth.ts";
 import { createHandle } from "../src/auth/handle.ts";
+import { createHashLine } from "../src/auth/hash-line.ts";
+import { createHashSlots } from "../src/auth/hash-slots.ts";
 import { createPasswords } from "../src/auth/password.ts";
 import { createUnits } from "../src/auth/unit-of-work.ts";
 import type { Database } from "../src/database/database.ts";
@@ -33,7 +35,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
     database = await openMigrated(outside);
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
-    const passwords = createPasswords({ concurrency: 1, hasForeignHashes: () => false });
+    const passwords = createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false });
     const endings = createEndings(config.sessionMaxAgeSeconds, Date.now);
     const shared = {
       sessions: {
@@ -77,7 +79,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
         secrets: [secret],
         cookieName: shared.cookieName,
         rules: inputRules,
-        hashing: { concurrency: 2, waiting: 10 },
+        line: createHashLine({ concurrency: 2, waiting: 10 }),
         limits: null,
         onLimitError: () => undefined,
         present: async (header) => {

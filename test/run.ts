@@ -17,7 +17,7 @@ const slow = [
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,three-names}.test.ts",
-  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,signals,sleep,soak,start,stories}.test.ts",
+  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,restart-behind-proxies,signals,sleep,soak,start,stories,unix-socket,workers,workers-ends}.test.ts",
   "test/e2e/openapi{,-outage}.test.ts",
   "test/e2e/{every-route,pool,refused-starts,slow-clients,strays,timing}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,script,states}.test.ts",
@@ -33,9 +33,17 @@ const kinds: Readonly<
     env: { LATCHKEY_TEST_DIALECTS: "sqlite" },
   },
   long: {
-    args: ["exactness", "races", "poolers", "failover", "faults-between", "fuzz", "crash", "soak"].map(
-      (name) => `test/e2e/${name}.test.ts`,
-    ),
+    args: [
+      "exactness",
+      "races",
+      "poolers",
+      "failover",
+      "faults-between",
+      "fuzz",
+      "crash",
+      "soak",
+      "restart-behind-proxies",
+    ].map((name) => `test/e2e/${name}.test.ts`),
     env: {
       LATCHKEY_TEST_INTERLEAVINGS: "10000",
       LATCHKEY_TEST_RACE_ROUNDS: "200",
@@ -45,6 +53,7 @@ const kinds: Readonly<
       LATCHKEY_TEST_FUZZ_REQUESTS: "33400",
       LATCHKEY_TEST_CRASH_CYCLES: "200",
       LATCHKEY_TEST_SOAK_SECONDS: "600",
+      LATCHKEY_TEST_RESTARTS: "50",
     },
   },
 };

@@ -3,8 +3,15 @@ import { readFileSync } from "node:fs";
 /** Linux counts a process's time in hundredths of a second, whatever the kernel's own tick. */
 const microsPerTick = 10_000;
 
-/** CPU time of all threads of a process so far, user and system, in µs; null where there is no /proc. */
+/** CPU time of a process and of those that it started and that still run, in µs; null where there is no /proc. */
 export function cpuMicros(pid: number): number | null {
+  const own = ownCpuMicros(pid);
+  const children = readText(`/proc/${pid}/task/${pid}/children`)?.match(/\d+/g) ?? [];
+  return own === null ? null : children.reduce((sum, child) => sum + (ownCpuMicros(Number(child)) ?? 0), own);
+}
+
+/** Of all of its threads, user and system. */
+function ownCpuMicros(pid: number): number | null {
   try {
     // The name in parentheses may contain spaces; utime and stime are the 14th and 15th fields.
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];

@@ -32,6 +32,8 @@ export const goals: Readonly<Record<string, Goal>> = {
   "fastapi-plain": atMost(2.75, 3.3),
   "fastapi-httpx": atLeast(4, 3),
   "starlette-check": atMost(200, 250),
+  "workers-resets-sqlite": atMost(5, 10),
+  "workers-resets-postgres": atMost(5, 10),
   "table-verify": atMost(1.1, 1.3),
   "table-sign-in": atMost(1.1, 1.3),
 };

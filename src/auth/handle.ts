@@ -4,7 +4,7 @@ import type { Auth } from "./better-auth.ts";
 import { clientAddressHeader } from "./client-address.ts";
 import { storeFailure, storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
-import { clientOf, createHashLine, type HashLineLimits, tooBusy } from "./hash-line.ts";
+import { clientOf, type HashLine, tooBusy } from "./hash-line.ts";
 import { attemptOf, limited, settled } from "./attempt.ts";
 import type { Limits } from "./limits.ts";
 import type { Passwords } from "./password.ts";
@@ -38,7 +38,7 @@ export interface HandlerDeps {
   readonly cookieName: string;
   readonly rules: InputRules;
   /** Of requests that hash a password. */
-  readonly hashing: HashLineLimits;
+  readonly line: HashLine;
   /** On guessing; null for none. */
   readonly limits: Limits | null;
   /** What an attempt came to could not be counted. */
@@ -68,7 +68,6 @@ export type Handle = (request: AuthRequest, unit?: Unit) => Promise<Response>;
  * otherwise. @throws AppError 503 when the store failed at any point, whatever BetterAuth made of it.
  */
 export function createHandle(deps: HandlerDeps): Handle {
-  const line = createHashLine(deps.hashing);
   return async (request, unit = newUnit()) => {
     const { hashes }: Route = routes[request.name];
     if (hashes !== true) return await handleAgain(deps, request, unit);
@@ -77,18 +76,21 @@ export function createHandle(deps: HandlerDeps): Handle {
     limited(unit, () => deps.limits?.refuseKnown(attempt));
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
     unit.enteredAt = performance.now();
-    return await line.enter({ client: clientOf(request.clientAddress), gone: request.gone }, async () => {
-      const waitedMs = performance.now() - unit.enteredAt;
-      // Its time would be up before it is done.
-      if (waitedMs > waitedMaxMs) throw tooBusy(waitedMs);
-      unit.waitedMs = waitedMs;
-      // Counted when it is its turn: what waits in line is no try yet.
-      const admission = await limited(unit, () => deps.limits?.admit(attempt));
-      if (admission === undefined) return await handleAgain(deps, request, unit);
-      return await settled(admission, deps.onLimitError, request.name, () =>
-        handleAgain(deps, request, unit),
-      );
-    });
+    return await deps.line.enter(
+      { client: clientOf(request.clientAddress), gone: request.gone },
+      async () => {
+        const waitedMs = performance.now() - unit.enteredAt;
+        // Its time would be up before it is done.
+        if (waitedMs > waitedMaxMs) throw tooBusy(waitedMs);
+        unit.waitedMs = waitedMs;
+        // Counted when it is its turn: what waits in line is no try yet.
+        const admission = await limited(unit, () => deps.limits?.admit(attempt));
+        if (admission === undefined) return await handleAgain(deps, request, unit);
+        return await settled(admission, deps.onLimitError, request.name, () =>
+          handleAgain(deps, request, unit),
+        );
+      },
+    );
   };
 }
 

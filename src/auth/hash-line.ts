@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import type { Config } from "../config/config.ts";
 import { AppError } from "../errors.ts";
 import { createLately } from "../lately.ts";
 
@@ -15,11 +16,16 @@ const newcomersShare = 3;
 /** Clients whose turns are remembered. */
 const rememberedMax = 10_000;
 
-export interface HashLineLimits {
+interface HashLineLimits {
   /** Requests at once. */
   readonly concurrency: number;
   /** Requests that wait, of all clients together. */
   readonly waiting: number;
+}
+
+/** One more than are hashed at once, so that the hashes never wait for BetterAuth. */
+export function hashLineLimits(config: Pick<Config, "hashConcurrency" | "hashQueue">): HashLineLimits {
+  return { concurrency: config.hashConcurrency + 1, waiting: config.hashQueue };
 }
 
 interface Waiting {

@@ -10,6 +10,7 @@ const oneThread = 0;
 
 /** Lets the event loop's thread come before those that hash, wherever both want a core: Linux keeps it by thread. */
 export function createHashPriority(now: () => number): () => void {
+  if (process.platform !== "linux") return () => {};
   const libc = openLibc({ setpriority: { args: ["int", "u32", "int"], returns: "int" } });
   const lowered = new Set<string>();
   let askedAt = Number.NEGATIVE_INFINITY;

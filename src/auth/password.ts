@@ -1,5 +1,5 @@
-import PQueue from "p-queue";
 import { createHashPriority } from "./hash-priority.ts";
+import type { InTurn } from "./hash-slots.ts";
 
 /** OWASP's argon2id parameters; memory in KiB. */
 const argon2id = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
@@ -36,8 +36,8 @@ export interface Passwords {
 }
 
 export interface PasswordsDeps {
-  /** Hashes at once: fewer than cores, since the cookie signatures queue in the same thread pool. */
-  readonly concurrency: number;
+  /** Runs a hash when one may be computed. */
+  readonly inTurn: InTurn;
   /** Whether hashes of BetterAuth's are in the database, which cost more than twice as much to verify. */
   readonly hasForeignHashes: () => boolean;
 }
@@ -47,13 +47,11 @@ export interface PasswordsDeps {
  * @param compareForeign verifies BetterAuth's own kind of hash.
  */
 export function createPasswords(
-  { concurrency, hasForeignHashes }: PasswordsDeps,
+  { inTurn: whenFree, hasForeignHashes }: PasswordsDeps,
   compareForeign: CompareForeign = verifyScrypt,
 ): Passwords {
-  const queue = new PQueue({ concurrency });
   const lower = createHashPriority(() => performance.now());
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> =>
-    await queue.add(() => work().finally(lower));
+  const inTurn: InTurn = (work) => whenFree(() => work().finally(lower));
   const hash = (password: string) => inTurn(() => Bun.password.hash(computable(password), argon2id));
   const verifyForeign = (stored: string, password: string) =>
     inTurn(() => compareForeign({ hash: stored, password: password.normalize("NFKC") }));

@@ -50,14 +50,18 @@ function loopbackOf(host: string): readonly string[] {
 }
 
 function healthUrl(url: URL): string {
-  return url.pathname === "/" ? new URL("/health", url).href : url.href;
+  return url.protocol !== "unix:" && url.pathname === "/" ? new URL("/health", url).href : url.href;
 }
 
 async function requireReady(url: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
   let status: number;
   let body: string;
   try {
-    const response = await fetch(url, { signal, redirect: "manual" });
+    const { protocol, pathname } = new URL(url);
+    const response =
+      protocol === "unix:"
+        ? await fetch("http://localhost/health", { signal, redirect: "manual", unix: pathname })
+        : await fetch(url, { signal, redirect: "manual" });
     status = response.status;
     body = status === 200 ? "" : await response.text();
   } catch (cause) {

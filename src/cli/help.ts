@@ -17,6 +17,8 @@ It listens on HOST and PORT (PORT=0: any free port of a loopback HOST), applies 
 until SIGTERM, SIGINT or SIGHUP; then it answers the requests under way for 10 seconds at most, or until a second signal.
 The log goes to stderr. With --json the log is JSON, and once it listens one line on stdout says where:
   {"event":"listening","url":…,"baseUrl":…,"port":…}
+With LATCHKEY_WORKERS=2 or more, on Linux, it starts so many processes that share the port; SIGHUP then replaces them one
+after the other.
 All settings come from the environment: latchkey config`,
   migrate: `
 Uses the database that DATABASE_URL names, or the SQLite file in LATCHKEY_DATA_DIR, which is made with its secret
@@ -35,7 +37,7 @@ It reads the environment and the files that *_FILE names, and no database. Warni
 cannot be used it prints every problem, and the exit status is 2.
 With --json: [{"name":…,"value":…,"source":"default"|"environment"|"file","variable":…}]`,
   healthcheck: `
-It asks GET /health of the configured HOST and PORT, or of --url, and is made for a container's HEALTHCHECK:
+It asks GET /health of the configured HOST and PORT, or of --url (http://…, or unix:/… for a Unix socket), and is made for a container's HEALTHCHECK:
 exit status 0 when the answer is 200, 1 on any other answer or none. HOST and PORT come from the environment.
 With --json: {"status":"ok","url":…}`,
   secret: `

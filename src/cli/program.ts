@@ -15,6 +15,7 @@ const commands = {
   healthcheck: lazy(async () => (await import("./healthcheck.ts")).healthcheck),
   secret: lazy(async () => (await import("./print.ts")).printSecret),
   version: lazy(async () => (await import("./print.ts")).printVersion),
+  worker: lazy(async () => (await import("./worker.ts")).worker),
 };
 
 function lazy<Options>(load: () => Promise<Command<Options>>): Command<Options> {
@@ -84,9 +85,14 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     .addHelpText("after", programHelp)
     .exitOverride()
     .configureOutput({ writeOut: (text) => context.stdout(text.trimEnd()), writeErr: () => {} });
-  const add = <Options>(name: string, summary: string, command: Command<Options>, isDefault = false) =>
+  const add = <Options>(
+    name: string,
+    summary: string,
+    command: Command<Options>,
+    how: { readonly isDefault?: true; readonly hidden?: true } = {},
+  ) =>
     program
-      .command(name, { isDefault })
+      .command(name, how)
       .summary(summary)
       .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
       .option("--json", "print JSON")
@@ -95,7 +101,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
       .action(async (options: Options, self: Program) => {
         end(await command(context, { ...options, json: self.optsWithGlobals()["json"] === true }));
       });
-  add("serve", "run the server (the default)", commands.serve, true);
+  add("serve", "run the server (the default)", commands.serve, { isDefault: true });
   add("migrate", "bring the database's schema up to date", commands.migrate).option(
     "--status",
     "change nothing: say what is applied, pending and unknown",
@@ -110,6 +116,8 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
   add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
   add("version", "print the version", commands.version);
+  // What `serve` starts where LATCHKEY_WORKERS says so.
+  add("worker", "serve a part of the connections", commands.worker, { hidden: true });
   return program;
 }
 
@@ -120,12 +128,13 @@ function requireKnownCommand(program: Program, argv: readonly string[]): void {
   if (word === undefined || word.startsWith("-")) return;
   const names = [...program.commands.map((command) => command.name()), "help"];
   if (names.includes(word)) return;
-  const near = names.find((name) => editDistance(name, word) <= 2);
+  const near = names.find((name) => name !== "worker" && editDistance(name, word) <= 2);
   const hint = near === undefined ? "" : ` (did you mean ${near}?)`;
   throw new CommanderError(exitStatus.usage, "latchkey.unknownCommand", `unknown command '${word}'${hint}`);
 }
 
 function parseHttpUrl(text: string): URL {
+  if (/^unix:\/[^/]/.test(text)) return new URL(text);
   const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw new InvalidArgumentError("It is no http:// or https:// URL.");
   // Not an InvalidArgumentError, which would echo it.

@@ -14,6 +14,16 @@ export type DatabaseConfig =
       readonly proxy: string | null;
     };
 
+/** A Unix socket to listen on. */
+export interface SocketConfig {
+  /** Absolute, of at most 96 bytes. */
+  readonly path: string;
+  /** Permission bits, such as 0o660. */
+  readonly mode: number;
+  /** A name or a number; null for the process's own. */
+  readonly group: string | null;
+}
+
 /** So many within so long. */
 export interface Rate {
   readonly points: number;
@@ -25,6 +35,10 @@ export interface Config {
   readonly host: string;
   /** 0 picks a free port (loopback only); `withPort` then fills in the real one. */
   readonly port: number;
+  /** Beside the port; null for none. */
+  readonly socket: SocketConfig | null;
+  /** Processes that share the port; more than one on Linux alone. */
+  readonly workers: number;
   /** Public origin, no trailing slash; `http://localhost:0` until `withPort` has resolved PORT=0. */
   readonly baseUrl: string;
   /** Whether the public origin is https. */
@@ -87,6 +101,8 @@ export interface ConfigDeps {
   /** Whether the log goes to a terminal. */
   readonly isTerminal: boolean;
   readonly cpuCount: number;
+  /** As Node calls it, e.g. `linux`. */
+  readonly platform: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;

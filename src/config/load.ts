@@ -9,6 +9,8 @@ import { readListen } from "./listen.ts";
 import { isSecure } from "./origin.ts";
 import { refuseUnknownNames, warnOfRuntimeNames } from "./unknown-names.ts";
 import type { SettingName } from "./settings.ts";
+import { readWorkers } from "./workers.ts";
+import { readSocket } from "./socket.ts";
 import { readTrustedProxies } from "./trusted-proxies.ts";
 import { defaultBaseUrl, readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
 import { type ConfigReader, createConfigReader, readParsed } from "./reader.ts";
@@ -25,8 +27,10 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   refuseUnknownNames(reader, env);
   warnOfRuntimeNames(reader, env);
   const listen = readListen(reader);
+  const socket = readSocket(reader, deps);
   const dataDir = readDataDir(reader, deps);
   const { database, isServer } = readDatabase(reader, dataDir, deps);
+  const workers = readWorkers(reader, database, deps);
   const secrets = readSecrets(reader, isServer, isSet(env, "AUTH_SECRET"));
   const baseUrl = readBaseUrl(reader, listen);
   const trustedOrigins = readTrustedOrigins(reader, baseUrl);
@@ -41,6 +45,8 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   if (reader.problems.length > 0 || !isComplete) throw new ConfigError(reader.problems);
   const config: Config = {
     ...listen,
+    socket,
+    workers,
     baseUrl,
     secure: isSecure(baseUrl),
     database,

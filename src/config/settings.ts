@@ -11,12 +11,26 @@ interface SettingDeclaration {
 const settings = {
   PORT: { meaning: "0 to 65535; 0 picks a free port, on loopback only" },
   HOST: { meaning: "an IP address or host name to listen on" },
+  LATCHKEY_LISTEN: {
+    meaning:
+      "a Unix socket beside the port, `unix:/run/latchkey/latchkey.sock`, whose callers are [trusted as a proxy](proxies.md#a-unix-socket); of several workers each has its own, `….sock.1` and so on",
+  },
+  LATCHKEY_LISTEN_MODE: { meaning: "who may connect to it, by the system's modes" },
+  LATCHKEY_LISTEN_GROUP: {
+    meaning: "the group it belongs to, by name or number; this process's own by default",
+  },
+  LATCHKEY_WORKERS: {
+    meaning:
+      "processes that share the port, 1 to 64, or `auto`: one a core; more than 1 on Linux alone. [What that changes](operations.md#several-workers)",
+  },
   DATABASE_URL: {
     secret: true,
     meaning: "`file:…` is embedded SQLite, `postgresql://…` PostgreSQL, a host under `neon.tech` Neon",
   },
   LATCHKEY_DATABASE_DRIVER: { meaning: "by the URL; `sqlite`, `postgres` or `neon` to override" },
-  LATCHKEY_DATABASE_CONNECTIONS: { meaning: "connections to a server at the most, 2 to 100" },
+  LATCHKEY_DATABASE_CONNECTIONS: {
+    meaning: "connections to a server at the most, 2 to 100, of all workers together",
+  },
   LATCHKEY_NEON_PROXY: {
     meaning: "a WebSocket proxy for the neon driver, `wss://…`, or `ws://…` on this machine",
   },
@@ -78,7 +92,9 @@ const settings = {
     meaning:
       "connections of one address, 10 to 1,000,000, and no more than a quarter of the process's descriptors; on Linux, and not of this machine or a trusted proxy",
   },
-  LATCHKEY_HASH_CONCURRENCY: { meaning: "password hashes at once; from 1 to that number" },
+  LATCHKEY_HASH_CONCURRENCY: {
+    meaning: "password hashes at once, of all workers together; from 1 to that number",
+  },
   LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },
   LATCHKEY_BRAND_LOGO_URL: { meaning: "a path, or an address on a trusted origin" },

@@ -60,7 +60,7 @@ const examinations: readonly Examination[] = [
   },
   {
     name: "proxies",
-    needs: () => ["BETTER_AUTH_URL", "HOST", "PORT", "LATCHKEY_TRUSTED_PROXIES"],
+    needs: () => ["BETTER_AUTH_URL", "HOST", "PORT", "LATCHKEY_LISTEN", "LATCHKEY_TRUSTED_PROXIES"],
     run: ({ config }) => proxyChecks(config),
   },
   {

@@ -3,7 +3,7 @@ import { isLoopbackHost } from "../config/listen.ts";
 import { isLoopbackOrigin, isSecure } from "../config/origin.ts";
 import { type Check, passed, warned } from "./check.ts";
 
-type ProxyConfig = Pick<Config, "baseUrl" | "host" | "port" | "trustedProxies">;
+type ProxyConfig = Pick<Config, "baseUrl" | "host" | "port" | "socket" | "trustedProxies">;
 
 const name = "proxies";
 /** Shorter prefixes take in whole regions of the internet. */
@@ -21,14 +21,15 @@ export function proxyChecks(config: ProxyConfig): readonly Check[] {
   return [passed(name, describe(config))];
 }
 
-function describe({ baseUrl, trustedProxies }: ProxyConfig): string {
-  if (trustedProxies.length > 0) return `client addresses come from ${trustedProxies.join(", ")}`;
+function describe({ baseUrl, socket, trustedProxies }: ProxyConfig): string {
+  const trusted = [...trustedProxies, ...(socket === null ? [] : [`unix:${socket.path}`])];
+  if (trusted.length > 0) return `client addresses come from ${trusted.join(", ")}`;
   return isLoopbackOrigin(baseUrl) ? "none, for local use" : "none";
 }
 
 /** latchkey speaks http only, so something else ends the TLS of an https URL. */
-function addressFindings({ baseUrl, trustedProxies }: ProxyConfig): readonly Check[] {
-  if (!isSecure(baseUrl) || trustedProxies.length > 0) return [];
+function addressFindings({ baseUrl, socket, trustedProxies }: ProxyConfig): readonly Check[] {
+  if (!isSecure(baseUrl) || socket !== null || trustedProxies.length > 0) return [];
   return [
     warned(
       name,

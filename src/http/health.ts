@@ -6,8 +6,7 @@ const reuseMs = 5_000;
 const idleAfterMs = 60_000;
 const probeTimeoutMs = 1_800;
 
-export interface HealthDeps {
-  readonly version: string;
+export interface ReadinessDeps {
   /** Reads what a start would: the tags of migrations that are missing. */
   readonly probe: () => Promise<readonly string[]>;
   /** Throws when the database is known to be lost, so that the last result does not count. */
@@ -26,17 +25,25 @@ interface DatabaseCheck {
   readonly idle?: true;
 }
 
-interface Found {
+/** What is found of one process, or of all that share a port. */
+export interface Readiness {
   readonly database: DatabaseCheck;
   /** Missing migrations. */
   readonly pending: number;
+  /** Of several: how many serve, and how many should. */
+  readonly workers?: { readonly serving: number; readonly configured: number };
 }
 
-/** Builds the readiness route: 200 or 503 within 2 s. */
-export function createHealth(deps: HealthDeps): () => Promise<Response> {
-  let last: { readonly at: number; readonly check: Promise<Found> } | undefined;
+/** Whether it can serve. A worker that is missing is no reason why not: the others have its connections. */
+export function isReady({ database, pending }: Readiness): boolean {
+  return database.status === "ok" && pending === 0;
+}
+
+/** Builds what looks at the database: an answer within 1.8 s. */
+export function createReadiness(deps: ReadinessDeps): () => Promise<Readiness> {
+  let last: { readonly at: number; readonly check: Promise<Readiness> } | undefined;
   let isFailing = false;
-  const probe = async (): Promise<Found> => {
+  const probe = async (): Promise<Readiness> => {
     const started = deps.now();
     try {
       const late = () => new Error("the database did not answer in time");
@@ -61,18 +68,26 @@ export function createHealth(deps: HealthDeps): () => Promise<Response> {
     if (last === undefined || (!isIdle && (now - last.at > reuseMs || now < last.at)))
       last = { at: now, check: probe() };
     const found = await last.check;
-    const { pending } = found;
-    const database = isIdle ? { ...found.database, idle: true as const } : found.database;
-    const ready = database.status === "ok" && pending === 0;
     // Only good news may be old: a database that is back should count at once.
-    if (!ready) last = undefined;
+    if (!isReady(found)) last = undefined;
+    return isIdle ? { ...found, database: { ...found.database, idle: true } } : found;
+  };
+}
+
+/** Builds the readiness route: 200 or 503 within 2 s. */
+export function createHealth(version: string, find: () => Promise<Readiness>): () => Promise<Response> {
+  return async () => {
+    const found = await find();
+    const { database, pending, workers } = found;
+    const ready = isReady(found);
     return Response.json(
       {
         status: ready ? "ok" : "unavailable",
-        version: deps.version,
+        version,
         checks: {
           database,
           migrations: { status: pending === 0 ? "ok" : "pending", pending },
+          ...(workers === undefined ? {} : { workers: workersCheck(workers) }),
         },
       },
       {
@@ -81,6 +96,10 @@ export function createHealth(deps: HealthDeps): () => Promise<Response> {
       },
     );
   };
+}
+
+function workersCheck({ serving, configured }: NonNullable<Readiness["workers"]>) {
+  return { status: serving < configured ? "missing" : "ok", serving, configured };
 }
 
 /** Liveness: the process answers. No I/O. */

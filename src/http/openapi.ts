@@ -264,9 +264,11 @@ const database = object({ status, latencyMs: { type: "number", minimum: 0 }, idl
   "latencyMs",
   "idle",
 ]);
+const count = { type: "integer", minimum: 0 };
+const workers = object({ status: { enum: ["ok", "missing"] }, serving: count, configured: count });
 const migrations = object({
   status: { enum: ["ok", "pending"] },
-  pending: { type: "integer", minimum: 0 },
+  pending: count,
 });
 
 /** What answers are made of. A session's `token` is its secret, but its id in `list-sessions`. */
@@ -289,7 +291,7 @@ const answerSchemas: Nodes = {
   Done: object({ status: { const: true } }),
   Alive: object({ status: { const: "ok" }, version: text }),
   OpenApi: { type: "object", required: ["openapi"] },
-  Health: object({ status, version: text, checks: object({ database, migrations }) }),
+  Health: object({ status, version: text, checks: object({ database, migrations, workers }, ["workers"]) }),
 };
 
 /** What bodies are made of. Lengths count code points. */

@@ -84,13 +84,21 @@ export function createRequestIds(): () => string {
 
 /** The address of a peer that cannot be parsed. */
 const unknownAddress = "0.0.0.0";
+/** Stands for whoever is connected by the Unix socket: who may be is the socket's own to say. */
+const socketPeer = "unix:";
+const thisMachine = ipaddr.parse("127.0.0.1");
+
+/** The peers of a Unix socket, which have no address. */
+export const socketPeers: Peers = {
+  requestIP: () => ({ address: socketPeer, family: "IPv4", port: 0 }),
+};
 
 export interface ClientAddresses {
-  /** Whether a peer is one of our own proxies, whose headers may be believed. */
+  /** Whether a peer is one of our own proxies, whose headers may be believed; whoever comes by the Unix socket is. */
   isTrusted(peer: string): boolean;
   /**
    * The client's address: the peer's, or, behind trusted proxies, the right-most hop of `X-Forwarded-For` that is not
-   * one of them. IPv4 in IPv6 is written as IPv4.
+   * one of them. IPv4 in IPv6 is written as IPv4. A peer of the Unix socket that names nobody is this machine.
    */
   resolve(peer: string, forwardedFor: string | null): string;
 }
@@ -101,13 +109,16 @@ export function createClientAddresses(trustedProxies: readonly string[]): Client
   const isTrustedAddress = (address: ipaddr.IPv4 | ipaddr.IPv6) =>
     ranges.some((range) => range[0].kind() === address.kind() && address.match(range));
   return {
-    isTrusted: (peer) => ranges.length > 0 && ipaddr.isValid(peer) && isTrustedAddress(ipaddr.process(peer)),
+    isTrusted: (peer) =>
+      peer === socketPeer ||
+      (ranges.length > 0 && ipaddr.isValid(peer) && isTrustedAddress(ipaddr.process(peer))),
     resolve(peer, forwardedFor) {
-      if (!ipaddr.isValid(peer)) return unknownAddress;
-      let address = ipaddr.process(peer);
-      if (ranges.length === 0 || forwardedFor === null) return address.toString();
+      const isLocal = peer === socketPeer;
+      if (!isLocal && !ipaddr.isValid(peer)) return unknownAddress;
+      let address = isLocal ? thisMachine : ipaddr.process(peer);
+      if (forwardedFor === null || (!isLocal && ranges.length === 0)) return address.toString();
       const hops = forwardedFor.split(",");
-      while (isTrustedAddress(address)) {
+      for (let isProxy = isLocal || isTrustedAddress(address); isProxy; isProxy = isTrustedAddress(address)) {
         const hop = hops.pop()?.trim();
         // A hop that is no address was not written by a proxy of ours: stop at the last one that is known.
         if (hop === undefined || !ipaddr.isValid(hop)) break;

@@ -4,6 +4,8 @@ import { hashPassword as hashByScrypt } from "better-auth/crypto";
 import { createEndings } from "../../src/session/endings.ts";
 import { createAuth } from "../../src/auth/better-auth.ts";
 import { type AuthRequest, createHandle } from "../../src/auth/handle.ts";
+import { createHashLine } from "../../src/auth/hash-line.ts";
+import { createHashSlots } from "../../src/auth/hash-slots.ts";
 import { createPasswords, type Passwords } from "../../src/auth/password.ts";
 import { createUnits, newUnit } from "../../src/auth/unit-of-work.ts";
 import type { Database } from "../../src/database/database.ts";
@@ -36,7 +38,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
     const hashing: Passwords = {
-      ...createPasswords({ concurrency: 1, hasForeignHashes: () => false }),
+      ...createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false }),
       ...passwords,
     };
     const cookieName = "better-auth.session_token";
@@ -60,7 +62,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       secrets: [secret],
       cookieName,
       rules: inputRules,
-      hashing: { concurrency: 2, waiting: 100 },
+      line: createHashLine({ concurrency: 2, waiting: 100 }),
       limits: null,
       onLimitError: () => undefined,
       present: async () => null,
@@ -197,7 +199,9 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       hash: async (plain) => {
         begun.resolve();
         await gate.promise;
-        return await createPasswords({ concurrency: 1, hasForeignHashes: () => false }).hash(plain);
+        return await createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false }).hash(
+          plain,
+        );
       },
     });
     const unit = newUnit();

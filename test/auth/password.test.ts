@@ -1,11 +1,12 @@
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
+import { createHashSlots } from "../../src/auth/hash-slots.ts";
 import { createPasswords } from "../../src/auth/password.ts";
 
 setDefaultTimeout(30_000);
 
 const open = (concurrency = 2, foreign = false) =>
-  createPasswords({ concurrency, hasForeignHashes: () => foreign });
+  createPasswords({ inTurn: createHashSlots(concurrency), hasForeignHashes: () => foreign });
 
 /** Made by better-auth 1.7.7's own hashPassword for "correct horse battery staple ﬁ" (NFKC: "fi"). */
 const scrypt =
@@ -180,7 +181,7 @@ describe("createPasswords", () => {
     const costOf = async (stored: string | null, foreign: boolean) => {
       let scrypted = 0;
       const { verify, hash, balance } = createPasswords(
-        { concurrency: 1, hasForeignHashes: () => foreign },
+        { inTurn: createHashSlots(1), hasForeignHashes: () => foreign },
         async (compared) => {
           scrypted += 1;
           return await verifyPassword(compared);

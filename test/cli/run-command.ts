@@ -19,6 +19,7 @@ const machine = {
   secretFileRisk: (path: string) => secretFileRisk(path, { madeByUs: false }),
   isTerminal: false,
   cpuCount: 2,
+  platform: "linux",
 };
 
 /** Runs one command line in this process, on an environment and a working directory of its own. */
@@ -32,6 +33,7 @@ export async function runCommand(
     version: "1.2.3",
     loadConfig: (replaced = {}) => loadConfig({ ...env, ...replaced }, { ...machine, cwd }),
     loadConfigOf: (elsewhere, directory) => loadConfig(elsewhere, { ...machine, cwd: directory }),
+    workerEnvironment: {},
     cwd,
     stdout: (text) => stdout.push(`${text}\n`),
     stderr: (text) => stderr.push(`${text}\n`),

@@ -14,6 +14,7 @@ const deps: ConfigDeps = {
   cwd: "/srv/latchkey",
   isTerminal: false,
   cpuCount: 4,
+  platform: "linux",
 };
 
 export function load(env: Environment, overrides: Partial<ConfigDeps> = {}): LoadedConfig {

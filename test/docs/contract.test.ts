@@ -83,6 +83,10 @@ describe("the settings in the README", () => {
     expect(names).toEqual([...new Set(names)]);
     for (const [name, value] of documented) expect([name, inContract.get(name)]).toEqual([name, value]);
     expect([...inContract.keys()].filter((name) => !names.includes(name))).toEqual([
+      "LATCHKEY_LISTEN",
+      "LATCHKEY_LISTEN_MODE",
+      "LATCHKEY_LISTEN_GROUP",
+      "LATCHKEY_WORKERS",
       "LATCHKEY_DATABASE_DRIVER",
       "LATCHKEY_DATABASE_CONNECTIONS",
       "LATCHKEY_NEON_PROXY",
@@ -136,5 +140,6 @@ function load(env: Record<string, string>, cpuCount: number) {
     cwd: "/here",
     isTerminal: false,
     cpuCount,
+    platform: "linux",
   });
 }

@@ -3,6 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { catchStale, lanes, secret } from "../support/staleness.ts";
+import { workersOf } from "../support/workers.ts";
 
 setDefaultTimeout(600_000);
 
@@ -61,6 +62,52 @@ describe.each(dialects)(
     });
   },
 );
+
+describe.each(dialects)("S30: what one worker changed, no worker shows as it was, on %s", (dialect) => {
+  const count = interleavings > 1_500 ? interleavings : 600;
+  test(`${count} interleavings over four workers, with kills and rolling restarts`, async () => {
+    const database = await openTestDatabase(dialect);
+    const env = { ...database.env, BETTER_AUTH_SECRET: secret, LATCHKEY_WORKERS: "4" };
+    const server = await spawnLatchkey({ env });
+    let disturbances = 0;
+    /** Every second time a kill, every second time a rolling restart; resolves once there are four again. */
+    const disturbWorkers = async () => {
+      const before = workersOf(server.pid);
+      const isKill = disturbances % 2 === 0;
+      disturbances += 1;
+      const [victim = 0] = before.slice(disturbances % before.length);
+      if (dialect === "sqlite") maintain(database.url.slice("file:".length), disturbances);
+      if (isKill) process.kill(victim, "SIGKILL");
+      else process.kill(server.pid, "SIGHUP");
+      const isOver = (now: readonly number[]) =>
+        now.length === before.length && !now.some((pid) => (isKill ? pid === victim : before.includes(pid)));
+      while (!isOver(workersOf(server.pid))) await Bun.sleep(20);
+    };
+    let disturbed = Promise.resolve();
+    const report = await catchStale({
+      database,
+      writer: () => server.url,
+      reader: server.url,
+      count,
+      pipelined: dialect === "sqlite",
+      workers: true,
+      prefix: "w",
+      onProgress: async (begun) => {
+        if (begun === 0 || begun % interleavingsPerKill !== 0) return;
+        disturbed = disturbed.then(disturbWorkers);
+        await disturbed;
+      },
+    });
+    console.log(`${dialect}: ${JSON.stringify({ ...report, stale: report.stale.length, disturbances })}`);
+    expect(report.stale).toEqual([]);
+    expect(report.checked + report.unanswered).toBe(count);
+    expect(report.unanswered + report.unavailable).toBeLessThanOrEqual(disturbances * lanes);
+    // Those of the start, and those that came for them.
+    expect(report.processes).toBeGreaterThan(4);
+    expect(await server.stop()).toBe(0);
+    await database.close();
+  });
+});
 
 test("the same test catches a cache that is 100 ms old", async () => {
   const database = await openTestDatabase("sqlite");

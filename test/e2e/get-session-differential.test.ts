@@ -372,7 +372,14 @@ describe.each(dialects)("get-session at the very millisecond on %s", (dialect) =
     mkdirSync(database.env["LATCHKEY_DATA_DIR"] ?? "", { recursive: true });
     const { config } = loadConfig(
       { ...database.env, BETTER_AUTH_URL: "http://localhost:3001" },
-      { readFile: () => "", secretFileRisk: () => null, cwd: "/", isTerminal: false, cpuCount: 2 },
+      {
+        readFile: () => "",
+        secretFileRisk: () => null,
+        cwd: "/",
+        isTerminal: false,
+        cpuCount: 2,
+        platform: "linux",
+      },
     );
     const log = openLog({ level: "silent", format: "json" });
     service = await openService({ config, log, version: "0", now: Date.now });

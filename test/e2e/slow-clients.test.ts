@@ -59,7 +59,7 @@ describe("S40: the listener cuts a client", () => {
   let listener: Listener;
   let cut = Promise.withResolvers<void>();
   beforeAll(() => {
-    listener = listen("127.0.0.1", 0, idleTimeoutSeconds);
+    listener = listen("127.0.0.1", 0, { idleTimeoutSeconds });
     listener.serve({
       fetch: async (request) => {
         request.signal.addEventListener("abort", () => cut.resolve());

@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from "bun:test";
-import { createHealth, live } from "../../src/http/health.ts";
+import { createHealth, createReadiness, live } from "../../src/http/health.ts";
 
 /** Health over a database that answers as the test says, and a clock that the test moves. */
 function open() {
@@ -11,8 +11,7 @@ function open() {
     failures: [] as unknown[],
     pending: [] as string[],
   };
-  const health = createHealth({
-    version: "1.2.3",
+  const readiness = createReadiness({
     async probe() {
       state.pings += 1;
       await state.ping();
@@ -22,6 +21,7 @@ function open() {
     idleMs: () => state.idleMs,
     now: () => state.now,
   });
+  const health = createHealth("1.2.3", readiness);
   const ask = async () => {
     const response = await health();
     return { response, body: (await response.json()) as Record<string, unknown> };

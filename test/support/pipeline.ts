@@ -20,7 +20,9 @@ export async function openPipeline(url: string): Promise<Pipeline> {
   const { hostname, port } = new URL(url);
   const waiting: PromiseWithResolvers<PipelinedAnswer>[] = [];
   let buffered = "";
+  let isLost = false;
   const lose = () => {
+    isLost = true;
     for (const one of waiting.splice(0)) one.reject(new Error("the connection was lost"));
   };
   const socket = await Bun.connect({
@@ -43,6 +45,7 @@ export async function openPipeline(url: string): Promise<Pipeline> {
   return {
     get(path, cookie) {
       const one = Promise.withResolvers<PipelinedAnswer>();
+      if (isLost) return Promise.reject(new Error("the connection was lost"));
       waiting.push(one);
       socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nCookie: ${cookie}\r\n\r\n`);
       return one.promise;
@@ -72,3 +75,25 @@ export function openConnections(url: string): Pipeline {
     close: () => {},
   };
 }
+
+/** The same over connections that may be lost: a request whose connection is lost is sent again, on a new one. */
+export function openPersistent(open: () => Promise<Pipeline>): Pipeline {
+  let current: Promise<Pipeline> | undefined;
+  return {
+    async get(path, cookie) {
+      for (let tried = 1; ; tried += 1) {
+        current ??= open();
+        const used = current;
+        try {
+          return await (await used).get(path, cookie);
+        } catch (error) {
+          if (current === used) current = undefined;
+          if (tried === triesMax) throw error;
+        }
+      }
+    },
+    close: () => void current?.then((pipeline) => pipeline.close()),
+  };
+}
+
+const triesMax = 5;

@@ -1,6 +1,7 @@
 import { signToken } from "../../src/session/cookie.ts";
 import type { TestDatabase } from "./databases.ts";
-import { openConnections, openPipeline, type Pipeline } from "./pipeline.ts";
+import { openConnections, openPersistent, openPipeline, type Pipeline } from "./pipeline.ts";
+import { answeredBy, askAnew } from "./workers.ts";
 
 export const secret = "staleness-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 const password = "correct horse battery";
@@ -42,6 +43,11 @@ export interface StalenessOptions {
   readonly count: number;
   /** Whether the reader is asked on pipelined connections too. */
   readonly pipelined: boolean;
+  /**
+   * Whether the reader is several workers that come and go: changes and single looks have a connection each, so that they
+   * meet every worker, and a look whose connection is lost is made again.
+   */
+  readonly workers?: boolean;
   /** Keeps numbers apart when the same database is used twice. */
   readonly prefix: string;
   /** Hears how many interleavings have been begun; the next one of that lane waits for it. */
@@ -54,6 +60,8 @@ export interface StalenessReport {
   readonly unanswered: number;
   /** Looks that were answered with 503, which is no old state. */
   readonly unavailable: number;
+  /** Processes that answered looks of their own connection. */
+  readonly processes: number;
   /** One line for every old state that was seen after the change had been answered. */
   readonly stale: readonly string[];
 }
@@ -68,10 +76,13 @@ export async function catchStale(options: StalenessOptions): Promise<StalenessRe
   let checked = 0;
   let unanswered = 0;
   let unavailable = 0;
+  const processes = new Set<string>();
   const hash = await Bun.password.hash(password, { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 });
   await seed(options, hash);
   const lane = async () => {
-    const pipeline = options.pipelined ? await openPipeline(options.reader) : openConnections(options.reader);
+    const open = async () =>
+      options.pipelined ? await openPipeline(options.reader) : openConnections(options.reader);
+    const pipeline = options.workers === true ? openPersistent(open) : await open();
     try {
       for (let index = next++; index < options.count; index = next++) {
         await options.onProgress?.(index);
@@ -81,7 +92,8 @@ export async function catchStale(options: StalenessOptions): Promise<StalenessRe
           continue;
         }
         checked += 1;
-        for (const { what, body } of bodies) {
+        for (const { what, body, process } of bodies) {
+          if (process !== undefined) processes.add(process);
           if (body.includes("_UNAVAILABLE")) unavailable += 1;
           else if (!isFresh(options, index, body))
             stale.push(`${kindOf(index, options)} ${index}, ${what}: ${body}`);
@@ -92,7 +104,7 @@ export async function catchStale(options: StalenessOptions): Promise<StalenessRe
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  return { checked, unanswered, unavailable, stale };
+  return { checked, unanswered, unavailable, processes: processes.size, stale };
 }
 
 function kindOf(index: number, options: StalenessOptions): Kind {
@@ -141,7 +153,7 @@ async function interleave(
     return "unanswered";
   }
   const after = [pipeline.get("/api/auth/verify", cookie), pipeline.get("/api/auth/get-session", cookie)];
-  const apart = fetch(`${options.reader}/api/auth/verify`, { headers: { cookie } });
+  const apart = lookApart(options, cookie);
   const [verified, session] = await Promise.all(after);
   const separately = await apart;
   await Promise.all(underWay);
@@ -149,8 +161,24 @@ async function interleave(
     ...looks,
     { what: "first verify", body: verified?.body ?? "" },
     { what: "first get-session", body: session?.body ?? "" },
-    { what: "verify on another connection", body: await separately.text() },
+    { what: "verify on another connection", ...separately },
   ];
+}
+
+/** A verify on another connection. */
+async function lookApart({ reader, workers }: StalenessOptions, cookie: string): Promise<Omit<Look, "what">> {
+  const ask = async () => {
+    const url = `${reader}/api/auth/verify`;
+    const answer = await (workers === true ? askAnew : fetch)(url, { headers: { cookie } });
+    return { body: await answer.text(), process: answeredBy(answer) };
+  };
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (workers !== true || tried === looksBeforeMax) throw error;
+    }
+  }
 }
 
 const looksBeforeMax = 5;
@@ -158,6 +186,8 @@ const looksBeforeMax = 5;
 interface Look {
   readonly what: string;
   readonly body: string;
+  /** Which process answered, where that was looked at. */
+  readonly process?: string;
 }
 
 function isFresh(options: StalenessOptions, index: number, body: string): boolean {
@@ -171,8 +201,7 @@ const isRename = (kind: Kind) => kind === "update-user" || kind === "sql: rename
 /** @returns false when no answer came. */
 async function makeChange(options: StalenessOptions, kind: Kind, index: number): Promise<boolean> {
   const { user, victim, actor, renamed } = names(options, index);
-  const call = (path: string, token: string, body: object) =>
-    post(options.writer(), path, cookieOf(token), body);
+  const call = (path: string, token: string, body: object) => post(options, path, cookieOf(token), body);
   const sql = async (text: string, parameters: string[]) => {
     await options.database.query(text, parameters);
     return true;
@@ -211,11 +240,16 @@ async function makeChange(options: StalenessOptions, kind: Kind, index: number):
   }
 }
 
-async function post(origin: string, path: string, cookie: string, body: object): Promise<boolean> {
+async function post(
+  { writer, workers }: StalenessOptions,
+  path: string,
+  cookie: string,
+  body: object,
+): Promise<boolean> {
   let response: Response;
   let text: string;
   try {
-    response = await fetch(`${origin}/api/auth/${path}`, {
+    response = await (workers === true ? askAnew : fetch)(`${writer()}/api/auth/${path}`, {
       method: "POST",
       headers: { cookie, origin: "http://localhost:3000", "content-type": "application/json" },
       body: JSON.stringify(body),

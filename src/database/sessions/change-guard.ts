@@ -1,6 +1,7 @@
-import { dlopen, toArrayBuffer } from "bun:ffi";
+import { toArrayBuffer } from "bun:ffi";
 import type { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { openLibc } from "../../libc.ts";
 
 /** Tells whether anything was committed to a SQLite file, by this process or any other. */
 export interface ChangeGuard {
@@ -92,8 +93,6 @@ export interface SharedHeader {
   unmap(): void;
 }
 
-/** By platform and C library; a file that is not there is passed over. */
-const libraries = ["libc.so.6", "libSystem.B.dylib", "libc.so"];
 /** The same on Linux and macOS. */
 const [protectionRead, mapShared] = [1, 1];
 /** The least that a mapping has, whatever the size of a page. */
@@ -110,21 +109,10 @@ const signatures = {
  * @returns null where the C library cannot be called.
  */
 export function mapHeader(descriptor: number, length: number): SharedHeader | null {
-  const symbols = openLibrary();
+  const symbols = openLibc(signatures);
   if (symbols === null) return null;
   const address = Number(symbols.mmap(0, mappedBytes, protectionRead, mapShared, descriptor, 0));
   if (address <= 0) return null;
   const words = new Uint32Array(toArrayBuffer(address, 0, length * 4));
   return { words, unmap: () => void symbols.munmap(address, mappedBytes) };
-}
-
-function openLibrary() {
-  for (const name of libraries) {
-    try {
-      return dlopen(name, signatures).symbols;
-    } catch {
-      // Another platform's name.
-    }
-  }
-  return null;
 }

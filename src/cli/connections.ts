@@ -1,0 +1,20 @@
+import type { Config } from "../config/config.ts";
+import { capConnections } from "../connection-cap.ts";
+import { createClientAddresses } from "../http/request.ts";
+import type { Log } from "../log.ts";
+
+/** Nobody is to take all connections, as nobody is to guess without end. @returns what ends it. */
+export function watchConnections({ limits, port, trustedProxies, workers }: Config, log: Log): () => void {
+  if (limits === null) return () => {};
+  return capConnections({
+    port,
+    // The system deals them out to the workers evenly, as good as.
+    max: Math.ceil(limits.connections / workers),
+    isTrusted: createClientAddresses(trustedProxies).isTrusted,
+    onClosed: (clientAddress, closed) =>
+      log.warn(
+        { event: "connections_closed", clientAddress, closed, setting: "LATCHKEY_LIMIT_CONNECTIONS" },
+        "an address held too many connections",
+      ),
+  });
+}

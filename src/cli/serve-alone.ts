@@ -1,0 +1,50 @@
+import type { LoadedConfig } from "../config/config.ts";
+import { withPort } from "../config/load.ts";
+import { prepareDataDirectory } from "../data-directory.ts";
+import { listen, together } from "../server.ts";
+import { openService, type Service } from "../service.ts";
+import { claimSocketPaths, listenOnSocket } from "../unix-socket.ts";
+import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
+import { watchConnections } from "./connections.ts";
+import { drain } from "./drain.ts";
+import { logStrays, watchSignals } from "./signals.ts";
+
+/** Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once. @returns the exit status. */
+export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): Promise<number> {
+  const { log, version } = announcing;
+  const port = listen(loaded.config.host, loaded.config.port);
+  const config = withPort(loaded.config, port.port);
+  describeStart(announcing, config, loaded.warnings);
+  let listener = port;
+  let service: Service;
+  try {
+    if (config.socket !== null) {
+      const release = await claimSocketPaths([config.socket.path]);
+      listener = together(port, listenOnSocket(config.socket));
+      release();
+    }
+    // Embedded data has an owner; files made from here on are for it alone.
+    process.umask(0o077);
+    const widened = config.database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
+    if (widened !== undefined) log.warn(widened);
+    service = await openService({ config, log, version, now: Date.now });
+  } catch (error) {
+    await listener.stop();
+    throw error;
+  }
+  // Before anybody can know that it listens: an unheard signal would end it without a word.
+  const signals = watchSignals();
+  logStrays(log);
+  listener.serve(service.app);
+  const stopCapping = watchConnections(config, log);
+  describeListening(announcing, config, listener.url);
+  log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");
+  stopCapping();
+  const end = async () => {
+    const reason = await drain(listener);
+    // What goes on behind the answers may take as long as a database does.
+    await service.close();
+    return reason;
+  };
+  return describeEnd(log, await Promise.race([end(), signals.second.then(() => "second signal")]));
+}

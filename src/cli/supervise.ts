@@ -1,0 +1,84 @@
+import { createHashLine, hashLineLimits } from "../auth/hash-line.ts";
+import { createHashSlots } from "../auth/hash-slots.ts";
+import type { Config, LoadedConfig } from "../config/config.ts";
+import { withPort } from "../config/load.ts";
+import { socketsOf } from "../config/socket.ts";
+import { connectionsOfEach } from "../config/workers.ts";
+import { loadSecrets, orphanedSecret, prepareDataDirectory } from "../data-directory.ts";
+import { type LogOptions, openLogLines } from "../log.ts";
+import type { LogWriter } from "../log-writer.ts";
+import { urlOf } from "../server.ts";
+import { claimSocketPaths } from "../unix-socket.ts";
+import { claimPort } from "../workers/port-claim.ts";
+import { createSharedHashing } from "../workers/shared-hashing.ts";
+import { createSupervisor } from "../workers/supervisor.ts";
+import { startWorker } from "../workers/worker-process.ts";
+import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
+import type { CommandContext } from "./command.ts";
+import { logStrays, watchSignals } from "./signals.ts";
+
+interface Surroundings extends Pick<LogOptions, "format">, Pick<CommandContext, "workerEnvironment"> {
+  readonly writer: LogWriter;
+}
+
+/** Runs several workers on one port until SIGTERM or SIGINT; SIGHUP replaces them one after the other. */
+export async function supervise(
+  loaded: LoadedConfig,
+  announcing: Announcing,
+  { format, writer, workerEnvironment }: Surroundings,
+): Promise<number> {
+  const { log } = announcing;
+  const { host, workers } = loaded.config;
+  const claim = await claimPort(host, loaded.config.port);
+  const config = withPort(loaded.config, claim.port);
+  describeStart(announcing, config, loaded.warnings);
+  const forEach = await prepareOnce({ ...config, host: claim.address }, (warning) => log.warn(warning));
+  const joinHashing = createSharedHashing(
+    createHashLine(hashLineLimits(config)),
+    createHashSlots(config.hashConcurrency),
+  );
+  const sockets = config.socket === null ? [] : socketsOf(config.socket, workers);
+  const onLine = openLogLines({ format }, writer);
+  const supervisor = createSupervisor({
+    count: workers,
+    log,
+    startWorker: (number) =>
+      startWorker({
+        start: {
+          kind: "start",
+          number,
+          config: { ...forEach, socket: sockets[number - 1] ?? null },
+          supervisor: process.pid,
+        },
+        environment: workerEnvironment,
+        joinHashing,
+        readiness: () => supervisor.readiness(),
+        onLine,
+      }),
+  });
+  const release = await claimSocketPaths(sockets.map(({ path }) => path));
+  await supervisor.start();
+  release();
+  const signals = watchSignals(() => void supervisor.restart());
+  logStrays(log);
+  describeListening(announcing, config, urlOf(host, config.port));
+  log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");
+  const second = signals.second.then(() => {
+    supervisor.kill();
+    return "second signal";
+  });
+  return describeEnd(log, await Promise.race([supervisor.drain(), second]));
+}
+
+/** Makes what is made once, and must be the same for all. @returns the configuration of each worker. */
+async function prepareOnce(config: Config, warn: (warning: string) => void): Promise<Config> {
+  process.umask(0o077);
+  const { database, workers } = config;
+  const widened = database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
+  const orphaned = orphanedSecret(config);
+  for (const warning of [widened, orphaned]) if (warning !== undefined) warn(warning);
+  const secrets = await loadSecrets(config);
+  if (database.driver === "sqlite") return { ...config, secrets };
+  const connections = connectionsOfEach(database.connections, workers);
+  return { ...config, secrets, database: { ...database, connections } };
+}

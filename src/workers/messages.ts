@@ -1,0 +1,52 @@
+import type { Config } from "../config/config.ts";
+import type { Readiness } from "../http/health.ts";
+
+/** What a worker needs to begin. */
+export interface WorkerStart {
+  readonly kind: "start";
+  /** From 1. */
+  readonly number: number;
+  /** Complete: port, secrets and the worker's own part of the connections. Passed on, never read anew: all have the same. */
+  readonly config: Config;
+  /** The supervisor's process id: whose end is the worker's. */
+  readonly supervisor: number;
+}
+
+/** From the supervisor to a worker. An `id` is the worker's own number of what it asked for. */
+export type ToWorker =
+  | WorkerStart
+  /** Take no new connection, and finish what is under way. */
+  | { readonly kind: "drain" }
+  /** Close the database, and end. */
+  | { readonly kind: "close" }
+  /** It is the turn of what waits in the line of requests that hash. */
+  | { readonly kind: "turn"; readonly id: number }
+  /** The line is too long. */
+  | { readonly kind: "refused"; readonly id: number; readonly retryAfterSeconds: number }
+  /** One more hash may be computed. */
+  | { readonly kind: "slot"; readonly id: number }
+  /** Say what you find. */
+  | { readonly kind: "look"; readonly id: number }
+  /** What all workers find. */
+  | { readonly kind: "readiness"; readonly id: number; readonly readiness: Readiness };
+
+/** From a worker to the supervisor. */
+export type FromWorker =
+  | { readonly kind: "listening" }
+  /** It cannot start. */
+  | { readonly kind: "failed"; readonly message: string; readonly remedy: string }
+  | { readonly kind: "drained"; readonly reason: DrainReason }
+  /** A request that hashes wants its turn. */
+  | { readonly kind: "enter"; readonly id: number; readonly client: string }
+  /** Nobody waits for that request any more. */
+  | { readonly kind: "gone"; readonly id: number }
+  /** That request is done. @property isMeasure whether the time it took says how long such requests take. */
+  | { readonly kind: "leave"; readonly id: number; readonly isMeasure: boolean }
+  | { readonly kind: "acquire"; readonly id: number }
+  | { readonly kind: "release"; readonly id: number }
+  | { readonly kind: "found"; readonly id: number; readonly readiness: Readiness }
+  /** What do all workers find? */
+  | { readonly kind: "ask"; readonly id: number };
+
+/** How a drain came to its end. */
+export type DrainReason = "drained" | "drain timeout";

@@ -1,0 +1,73 @@
+import type { InTurn } from "../auth/hash-slots.ts";
+import type { HashLine } from "../auth/hash-line.ts";
+import { CommandError } from "../errors.ts";
+import type { Readiness } from "../http/health.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
+import { createRemoteHashing } from "./remote-hashing.ts";
+
+/** A worker's way to its supervisor. */
+export interface SupervisorLink {
+  readonly start: Promise<WorkerStart>;
+  /** The supervisor wants it to finish what is under way. */
+  readonly draining: Promise<void>;
+  /** All others that end, too, have finished, and it is this one's turn to close its database. */
+  readonly closing: Promise<void>;
+  /** The supervisor is gone. */
+  readonly closed: Promise<void>;
+  readonly line: HashLine;
+  readonly inTurn: InTurn;
+  /** What all workers find. */
+  readonly readiness: () => Promise<Readiness>;
+  /** @param look says what this worker finds, whenever the supervisor asks. */
+  answerLooks(look: () => Promise<Readiness>): void;
+  send(message: FromWorker): void;
+}
+
+/** @throws CommandError when no supervisor started this process. */
+export function openSupervisorLink(): SupervisorLink {
+  if (process.send === undefined)
+    throw new CommandError(
+      "latchkey worker is started by latchkey serve alone",
+      "LATCHKEY_WORKERS=2 latchkey serve",
+    );
+  const send = (message: FromWorker): void => {
+    if (process.connected) process.send?.(message);
+  };
+  const start = Promise.withResolvers<WorkerStart>();
+  const draining = Promise.withResolvers<void>();
+  const closing = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  const hashing = createRemoteHashing(send);
+  const asked = new Map<number, (readiness: Readiness) => void>();
+  let askedLast = 0;
+  let look: () => Promise<Readiness> = () => new Promise(() => {});
+  process.on("disconnect", closed.resolve);
+  process.on("message", (message: ToWorker) => {
+    hashing.receive(message);
+    if (message.kind === "start") start.resolve(message);
+    else if (message.kind === "drain") draining.resolve();
+    else if (message.kind === "close") closing.resolve();
+    else if (message.kind === "look")
+      void look().then((readiness) => send({ kind: "found", id: message.id, readiness }));
+    else if (message.kind === "readiness") asked.get(message.id)?.(message.readiness);
+  });
+  return {
+    start: start.promise,
+    draining: draining.promise,
+    closing: closing.promise,
+    closed: closed.promise,
+    line: hashing.line,
+    inTurn: hashing.inTurn,
+    readiness() {
+      const id = (askedLast += 1);
+      const answer = Promise.withResolvers<Readiness>();
+      asked.set(id, answer.resolve);
+      send({ kind: "ask", id });
+      return answer.promise.finally(() => asked.delete(id));
+    },
+    answerLooks(own) {
+      look = own;
+    },
+    send,
+  };
+}
