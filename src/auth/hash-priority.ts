@@ -17,13 +17,22 @@ export function createHashPriority(now: () => number): () => void {
   return () => {
     if (libc === null || now() - askedAt < everyMs) return;
     askedAt = now();
-    for (const thread of readdirSync("/proc/self/task")) {
+    for (const thread of threads()) {
       // A thread has its parent's name until it takes its own.
       if (lowered.has(thread) || !nameOf(thread).startsWith("Bun Pool")) continue;
       libc.setpriority(oneThread, Number(thread), niceness);
       lowered.add(thread);
     }
   };
+}
+
+/** None where they cannot be read, as when every descriptor is taken: no hash is to fail of that. */
+function threads(): readonly string[] {
+  try {
+    return readdirSync("/proc/self/task");
+  } catch {
+    return [];
+  }
 }
 
 function nameOf(thread: string): string {

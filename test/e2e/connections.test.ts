@@ -1,9 +1,9 @@
 import type { Socket } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { networkInterfaces } from "node:os";
-import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { freePort } from "../support/free-port.ts";
-import { eventually } from "../support/process-figures.ts";
+import { eventually, processFigures } from "../support/process-figures.ts";
 
 setDefaultTimeout(60_000);
 
@@ -25,6 +25,30 @@ async function connect(hostname: string, port: number, count: number): Promise<C
     Array.from({ length: count }, () => Bun.connect({ hostname, port, socket })),
   );
   return { open: () => count - closed, sockets };
+}
+
+/** A connection that stays. */
+async function keptConnection(url: string) {
+  const { hostname, port } = new URL(url);
+  let answer = "";
+  const socket = await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: { data: (_, bytes) => void (answer += bytes.toString()) },
+  });
+  return {
+    /** @returns the answer's status. */
+    async post(path: string, fields: object): Promise<string | undefined> {
+      answer = "";
+      const body = JSON.stringify(fields);
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      await eventually(() => answer.includes("\r\n\r\n"), 10_000);
+      return answer.split(" ")[1];
+    },
+    end: () => void socket.end(),
+  };
 }
 
 describe.skipIf(skips)(
@@ -67,6 +91,30 @@ describe.skipIf(skips)(
         setting: "LATCHKEY_LIMIT_CONNECTIONS",
       });
       for (const socket of [...stranger.sockets, ...own.sockets]) socket.end();
+    });
+
+    test("cannot be all there are: whoever takes every descriptor at once loses them, and a kept connection signs in meanwhile", async () => {
+      const env = { HOST: "0.0.0.0", PORT: String(freePort()), LATCHKEY_LIMITS: "on" };
+      const small = await spawnLatchkey({
+        env,
+        executable: "/bin/sh",
+        args: ["-c", 'ulimit -n 150; exec "$0"', await buildExecutable()],
+      });
+      const owner = await keptConnection(small.url);
+      const signUp = { name: "Ann", email: "ann@example.com", password: "purple walrus 77 tea" };
+      expect(await owner.post("/api/auth/sign-up/email", signUp)).toBe("200");
+      // Whatever is done once a second is done anew.
+      await Bun.sleep(1_100);
+      const stranger = await connect(outside ?? "", Number(new URL(small.url).port), 300);
+      const isFull = () => processFigures(small.pid).descriptors >= 150;
+      expect(await eventually(isFull, 10_000)).toBe(true);
+      expect(await owner.post("/api/auth/sign-in/email", signUp)).toBe("200");
+      expect(await eventually(() => stranger.open() <= 37, 15_000)).toBe(true);
+      expect((await fetch(`${small.url}/health/live`, { keepalive: false })).status).toBe(200);
+      expect(small.logs().filter(({ event }) => event === "stray_error")).toEqual([]);
+      for (const socket of stranger.sockets) socket.end();
+      owner.end();
+      expect(await small.stop()).toBe(0);
     });
 
     test("of a trusted proxy are its own affair", async () => {
