@@ -7,7 +7,7 @@ import { claimSocketPaths, listenOnSocket } from "../unix-socket.ts";
 import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
 import { watchConnections } from "./connections.ts";
 import { drain } from "./drain.ts";
-import { logStrays, watchSignals } from "./signals.ts";
+import { beforeSignal, logStrays, watchSignals } from "./signals.ts";
 
 /** Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once. @returns the exit status. */
 export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): Promise<number> {
@@ -15,6 +15,8 @@ export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): 
   const port = listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, port.port);
   describeStart(announcing, config, loaded.warnings);
+  // From here on: an unheard signal would end it without a word.
+  const signals = watchSignals();
   let listener = port;
   let service: Service;
   try {
@@ -27,13 +29,17 @@ export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): 
     process.umask(0o077);
     const widened = config.database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
     if (widened !== undefined) log.warn(widened);
-    service = await openService({ config, log, version, now: Date.now });
+    const opening = openService({ config, log, version, now: Date.now });
+    const early = await beforeSignal(signals, opening);
+    if (early !== null) {
+      await listener.stop();
+      return describeEnd(log, early);
+    }
+    service = await opening;
   } catch (error) {
     await listener.stop();
     throw error;
   }
-  // Before anybody can know that it listens: an unheard signal would end it without a word.
-  const signals = watchSignals();
   logStrays(log);
   listener.serve(service.app);
   const stopCapping = watchConnections(config, log);

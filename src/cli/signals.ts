@@ -21,6 +21,17 @@ export function watchSignals(onHangUp?: () => void): EndSignals {
   return { first: first.promise, second: second.promise };
 }
 
+/**
+ * Waits for a start, unless a signal is first: to the first process of a container, the system leaves none that is not heard.
+ * @returns the signal; null once it has started. @throws why it could not.
+ */
+export async function beforeSignal(
+  { first }: Pick<EndSignals, "first">,
+  start: Promise<unknown>,
+): Promise<string | null> {
+  return await Promise.race([start.then(() => null), first.then((name) => `${name} while starting`)]);
+}
+
 /** Leaves signals to the supervisor: a terminal and systemd send them to every process, but they are for all together. */
 export function ignoreSignals(): void {
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => {});

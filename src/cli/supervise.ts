@@ -15,7 +15,7 @@ import { createSupervisor } from "../workers/supervisor.ts";
 import { startWorker } from "../workers/worker-process.ts";
 import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
 import type { CommandContext } from "./command.ts";
-import { logStrays, watchSignals } from "./signals.ts";
+import { beforeSignal, logStrays, watchSignals } from "./signals.ts";
 
 interface Surroundings extends Pick<LogOptions, "format">, Pick<CommandContext, "workerEnvironment"> {
   readonly writer: LogWriter;
@@ -56,10 +56,17 @@ export async function supervise(
         onLine,
       }),
   });
+  const started = Promise.withResolvers<void>();
+  // One that comes while they start replaces them once they are there, and ends nothing.
+  const signals = watchSignals(() => void started.promise.then(() => supervisor.restart()));
   const release = await claimSocketPaths(sockets.map(({ path }) => path));
-  await supervisor.start();
+  const early = await beforeSignal(signals, supervisor.start());
+  if (early !== null) {
+    supervisor.kill();
+    return describeEnd(log, early);
+  }
   release();
-  const signals = watchSignals(() => void supervisor.restart());
+  started.resolve();
   logStrays(log);
   describeListening(announcing, config, urlOf(host, config.port));
   log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");

@@ -112,6 +112,41 @@ test("C16, S85: a second signal ends it at once, too, while it waits for its dat
   await database.close();
 });
 
+describe.each(["1", "2"])("a start that waits for its database, LATCHKEY_WORKERS=%s", (workers) => {
+  test("S85: hears its signals already: as a container's first process it would get none", async () => {
+    const asked = Promise.withResolvers<void>();
+    const silent = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { open: () => asked.resolve(), data: () => {} },
+    });
+    const child = Bun.spawn([await buildExecutable()], {
+      cwd: temporaryDirectory("starting"),
+      env: {
+        PORT: "0",
+        LATCHKEY_WORKERS: workers,
+        BETTER_AUTH_SECRET: "q7Zr0cV9m2Xw5Ty8Lk3Jh6Gf1Ds4Ap-Nb",
+        DATABASE_URL: `postgresql://latchkey:latchkey@127.0.0.1:${silent.port}/latchkey?sslmode=disable`,
+      },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    watchProcess(child.pid, "KILL");
+    const log = new Response(child.stderr).text();
+    await asked.promise;
+    if (workers === "2") {
+      // It replaces workers, once they are there.
+      child.kill("SIGHUP");
+      expect(await within(child.exited, 500)).toBeUndefined();
+    }
+    child.kill("SIGTERM");
+    expect(await within(child.exited, 1_000)).toBe(0);
+    expect((await log).trim().split("\n").at(-1)).toContain('"reason":"SIGTERM while starting"');
+    silent.stop(true);
+  });
+});
+
 test("C16: a SIGHUP that nohup ignores stays ignored", async () => {
   const child = Bun.spawn(["sh", "-c", `trap "" HUP; exec "$0" serve`, await buildExecutable()], {
     cwd: temporaryDirectory("nohup"),
