@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { CommandError } from "../errors.ts";
 import { openLibc } from "../libc.ts";
@@ -87,6 +88,15 @@ function socketAddress(address: string, port: number): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setUint16(0, isIpv6 ? familyIpv6 : familyIpv4, true);
   view.setUint16(2, port);
-  bytes.set(ipaddr.parse(address).toByteArray(), isIpv6 ? 8 : 4);
+  const [host = "", zone] = address.split("%");
+  bytes.set(ipaddr.parse(host).toByteArray(), isIpv6 ? 8 : 4);
+  if (zone !== undefined) view.setUint32(24, scopeOf(zone), true);
   return bytes;
+}
+
+/** Of an address that counts on one interface alone: the interface's number, as such or by its name. */
+function scopeOf(zone: string): number {
+  if (/^\d+$/.test(zone)) return Number(zone);
+  const scopes = (networkInterfaces()[zone] ?? []).map((one) => ("scopeid" in one ? (one.scopeid ?? 0) : 0));
+  return Math.max(0, ...scopes);
 }

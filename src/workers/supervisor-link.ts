@@ -40,6 +40,8 @@ export function openSupervisorLink(): SupervisorLink {
   const hashing = createRemoteHashing(send);
   const asked = new Map<number, (readiness: Readiness) => void>();
   let askedLast = 0;
+  /** What is on its way to whoever asked, and to whoever asks meanwhile. */
+  let asking: Promise<Readiness> | undefined;
   let look: () => Promise<Readiness> = () => new Promise(() => {});
   process.on("disconnect", closed.resolve);
   process.on("message", (message: ToWorker) => {
@@ -51,6 +53,13 @@ export function openSupervisorLink(): SupervisorLink {
       void look().then((readiness) => send({ kind: "found", id: message.id, readiness }));
     else if (message.kind === "readiness") asked.get(message.id)?.(message.readiness);
   });
+  const ask = async (): Promise<Readiness> => {
+    const id = (askedLast += 1);
+    const answer = Promise.withResolvers<Readiness>();
+    asked.set(id, answer.resolve);
+    send({ kind: "ask", id });
+    return await answer.promise.finally(() => asked.delete(id));
+  };
   return {
     start: start.promise,
     draining: draining.promise,
@@ -59,11 +68,8 @@ export function openSupervisorLink(): SupervisorLink {
     line: hashing.line,
     inTurn: hashing.inTurn,
     readiness() {
-      const id = (askedLast += 1);
-      const answer = Promise.withResolvers<Readiness>();
-      asked.set(id, answer.resolve);
-      send({ kind: "ask", id });
-      return answer.promise.finally(() => asked.delete(id));
+      asking ??= ask().finally(() => (asking = undefined));
+      return asking;
     },
     answerLooks(own) {
       look = own;

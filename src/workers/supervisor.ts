@@ -47,6 +47,8 @@ const stableMs = 60_000;
 const replacedWithinMs = 30_000;
 /** A worker answers within 1.8 s, unless it is stuck. */
 const lookTimeoutMs = 1_900;
+/** What was found counts for so long: anybody may ask, and hashes wait while all workers are asked. */
+const foundForMs = 100;
 
 export function createSupervisor({ count, startWorker, log }: SupervisorDeps): Supervisor {
   const slots: readonly Slot[] = Array.from({ length: count }, (_, at) => ({
@@ -155,6 +157,12 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
     } while (restartsAgain && !isEnding);
     restarting = undefined;
   };
+  const look = async (): Promise<Readiness> => {
+    const looks = slots.flatMap(({ current }) => (current === null ? [] : lookWithin(current)));
+    const found = (await Promise.all(looks)).filter((one) => one !== null);
+    return { ...worst(found), workers: { serving: found.length, configured: count } };
+  };
+  let last: { readonly at: number; readonly found: Promise<Readiness> } | undefined;
   const stopReplacing = (): void => {
     isEnding = true;
     for (const slot of slots) clearTimeout(slot.timer);
@@ -182,9 +190,9 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
       await restarting;
     },
     async readiness() {
-      const looks = slots.flatMap(({ current }) => (current === null ? [] : lookWithin(current)));
-      const found = (await Promise.all(looks)).filter((one) => one !== null);
-      return { ...worst(found), workers: { serving: found.length, configured: count } };
+      const now = performance.now();
+      if (last === undefined || now - last.at > foundForMs) last = { at: now, found: look() };
+      return await last.found;
     },
     async drain() {
       stopReplacing();
