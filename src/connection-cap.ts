@@ -1,5 +1,5 @@
 import { ptr } from "bun:ffi";
-import { openSync, readSync } from "node:fs";
+import { existsSync, openSync, readSync } from "node:fs";
 import ipaddr from "ipaddr.js";
 import { clientOf } from "./auth/hash-line.ts";
 import { openLibc } from "./libc.ts";
@@ -79,12 +79,13 @@ interface Sockets {
 /** Linux's numbers. */
 const [inet, inet6, both, descriptorLimit] = [2, 10, 2, 7];
 const addressBytes = 128;
+const statusFile = "/proc/self/status";
 /** More than Linux writes there. */
 const statusBytes = 16_384;
 
 /** Null where there is none to ask. */
 function openSockets(): Sockets | null {
-  if (process.platform !== "linux") return null;
+  if (process.platform !== "linux" || !existsSync(statusFile)) return null;
   const libc = openLibc({
     getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
     getpeername: { args: ["int", "ptr", "ptr"], returns: "int" },
@@ -93,7 +94,7 @@ function openSockets(): Sockets | null {
   });
   if (libc === null) return null;
   // Kept open: where an address has taken every descriptor, there is none to open it with.
-  const status = openSync("/proc/self/status", "r");
+  const status = openSync(statusFile, "r");
   const text = Buffer.alloc(statusBytes);
   const address = new Uint8Array(addressBytes);
   const view = new DataView(address.buffer);

@@ -97,8 +97,9 @@ async function requireNobody(path: string): Promise<void> {
  * @throws CommandError.
  */
 export function listenOnSocket({ path, mode, group }: SocketConfig): Omit<Listener, "url" | "port"> {
-  // Bun removes the name that it was given when it stops, whosever that is by then: it is given one that nobody else has.
-  const made = `${path}.${process.pid}`;
+  // Bun removes the name that it was given when it stops, whosever that is by then: it is given one that nobody else has,
+  // and no dot, behind which a worker's number stands, as small as a process id in a container.
+  const made = `${path}-${process.pid}`;
   rmSync(made, { force: true });
   // Bun's types know no idleTimeout of a socket; Bun does.
   const options: object = serverOptions();

@@ -51,6 +51,15 @@ describe("a socket's path", () => {
     expect(readdirSync(join(path, ".."))).toEqual([]);
   });
 
+  test("is made under a name that no worker has, whatever number this process has in its container", async () => {
+    const path = newPath();
+    const worker = await start(`${path}.${process.pid}`);
+    const alone = await start(path);
+    expect(existsSync(`${path}.${process.pid}`)).toBe(true);
+    await alone.stop();
+    await worker.stop();
+  });
+
   test("always leads to somebody while one takes another's place", async () => {
     const path = newPath();
     const listeners = [listenOnSocket({ path, mode: 0o600, group: null })];

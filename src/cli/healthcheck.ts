@@ -60,7 +60,11 @@ async function requireReady(url: string, signal: AbortSignal, timeoutMs: number)
     const { protocol, pathname } = new URL(url);
     const response =
       protocol === "unix:"
-        ? await fetch("http://localhost/health", { signal, redirect: "manual", unix: pathname })
+        ? await fetch("http://localhost/health", {
+            signal,
+            redirect: "manual",
+            unix: decodeURIComponent(pathname),
+          })
         : await fetch(url, { signal, redirect: "manual" });
     status = response.status;
     body = status === 200 ? "" : await response.text();

@@ -134,7 +134,7 @@ function requireKnownCommand(program: Program, argv: readonly string[]): void {
 }
 
 function parseHttpUrl(text: string): URL {
-  if (/^unix:\/[^/]/.test(text)) return new URL(text);
+  if (/^unix:\/[^/]/.test(text)) return new URL(text.replaceAll(/[^/:]+/g, encodeURIComponent));
   const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw new InvalidArgumentError("It is no http:// or https:// URL.");
   // Not an InvalidArgumentError, which would echo it.

@@ -150,8 +150,8 @@ describe("a Unix socket", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("is asked by latchkey healthcheck", async () => {
-    const path = newPath();
+  test("is asked by latchkey healthcheck, whatever its name is", async () => {
+    const path = `${newPath()} a%41é?b#c`;
     const server = await spawnLatchkey(on(path));
     expect(await runLatchkey(["healthcheck", "--url", `unix:${path}`])).toMatchObject({ exitCode: 0 });
     await server.stop();
