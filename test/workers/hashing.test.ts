@@ -5,8 +5,13 @@ import { createRemoteHashing, type RemoteHashing } from "../../src/workers/remot
 import { createSharedHashing } from "../../src/workers/shared-hashing.ts";
 
 /** Both ends of as many workers as wanted, over messages as IPC brings them: as JSON, in order, later. */
-function open(workers: number, limits: { readonly concurrency: number; readonly waiting: number }) {
-  const join = createSharedHashing(createHashLine(limits), createHashSlots(limits.concurrency - 1 || 1));
+function open(
+  workers: number,
+  limits: { readonly concurrency: number; readonly waiting: number },
+  heldMaxMs?: number,
+) {
+  const slots = createHashSlots(limits.concurrency - 1 || 1);
+  const join = createSharedHashing(createHashLine(limits), slots, heldMaxMs);
   const passOn = <T>(message: T, to: (message: T) => void) => {
     const text = JSON.stringify(message);
     setTimeout(() => to(JSON.parse(text) as T), 1);
@@ -127,6 +132,30 @@ describe("the line of all workers", () => {
     await finish(5);
     expect(await Promise.all([next, hash])).toEqual(["b", "other hash"]);
   });
+});
+
+test("a worker that is stuck keeps nobody from hashing for long, and all that it had waiting waits no more", async () => {
+  const [stuck, other] = open(2, { concurrency: 2, waiting: 20 }, 100);
+  const { work, finish } = createWork();
+  const names = ["u", "v", "w", "x", "y", "z"];
+  const waiting = names.map((name) => settled(stuck?.line.enter(who(name), work(name)) ?? Promise.resolve()));
+  const hashes = [1, 2, 3].map(() => stuck?.inTurn(work("hash")));
+  await Bun.sleep(20);
+  const started = performance.now();
+  const next = other?.line.enter(who("b"), () => other.inTurn(async () => "b"));
+  expect(await next).toBe("b");
+  // Each of its six has not had 100 ms, nor has each of its hashes.
+  expect(performance.now() - started).toBeLessThan(250);
+  // Once it goes on, what it was at is finished, and what waited is refused.
+  await finish(5);
+  expect(await Promise.all(waiting)).toEqual([
+    "u",
+    "v",
+    ...Array.from({ length: 4 }, () => ["TOO_BUSY", "1"]),
+  ]);
+  await Promise.all(hashes);
+  const again = [...names.map((name) => stuck?.line.enter(who(name), async () => name))];
+  expect(await Promise.all(again)).toEqual(names);
 });
 
 describe("the hashes of all workers", () => {
