@@ -40,7 +40,11 @@ export function createLimiter(options: LimiterOptions): Limiter {
       }
     },
     blockedMs: (key) => limiter.getInMemoryBlockMsBeforeExpire(`${options.prefix}:${key}`),
-    giveBack: async (key) => void (await limiter.reward(key)),
+    async giveBack(key) {
+      await limiter.reward(key);
+      // There may be one left again: the database knows.
+      limiter._inMemoryBlockedKeys.delete(`${options.prefix}:${key}`);
+    },
     reset: async (key) => void (await limiter.delete(key)),
   };
 }

@@ -3,6 +3,8 @@ declare module "rate-limiter-flexible/lib/RateLimiterStoreAbstract.js" {
   export default class RateLimiterStoreAbstract extends Published {
     /** How long a key, its prefix included, is known to have no point left, in ms. */
     getInMemoryBlockMsBeforeExpire(key: string): number;
+    /** Those keys. */
+    readonly _inMemoryBlockedKeys: { delete(key: string): void };
   }
 }
 declare module "rate-limiter-flexible/lib/RateLimiterRes.js" {
