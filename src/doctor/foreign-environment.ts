@@ -73,8 +73,16 @@ function environmentIn(text: string): Environment {
   );
 }
 
-function ofProcess(pid: number): ForeignEnvironment {
+/** The environment is the first process's alone: a worker stands for the one that started it. */
+function firstProcess(pid: number): number {
+  if (readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "latchkey\0worker\0") return pid;
+  return Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? pid);
+}
+
+function ofProcess(named: number): ForeignEnvironment {
+  let pid = named;
   try {
+    pid = firstProcess(named);
     const text = readFileSync(`/proc/${pid}/environ`, "utf8");
     const pairs = text.split("\0").filter((pair) => pair.includes("="));
     const environment = Object.fromEntries(

@@ -5,6 +5,7 @@ import type { Check } from "../../src/doctor/check.ts";
 import { readForeignEnvironment } from "../../src/doctor/foreign-environment.ts";
 import { type Dialect, dialects, openTestDatabase } from "../support/databases.ts";
 import { spawnLatchkey } from "../support/executable.ts";
+import { workersOf } from "../support/workers.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 import { OTHER_SECRET, STRONG_SECRET } from "../config/load.ts";
 import { diagnoseBy } from "./doctor-run.ts";
@@ -93,6 +94,19 @@ describe("10-A5: doctor looks at the real server", () => {
     expect(only("database")?.detail).toContain(join(server.dir, "data", "latchkey.db"));
     await server.stop();
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "by one of its workers, for the process that started it",
+    async () => {
+      const server = await spawnLatchkey({ env: { LATCHKEY_BRAND_NAME: "Running", LATCHKEY_WORKERS: "2" } });
+      for (const worker of workersOf(server.pid)) {
+        const { only } = await diagnoseElsewhere(["--pid", String(worker)], temporaryDirectory("shell"));
+        expect(only("configuration")?.detail).toContain(`process ${server.pid}`);
+        expect(only("database")?.detail).toContain(join(server.dir, "data", "latchkey.db"));
+      }
+      await server.stop();
+    },
+  );
 
   test.each([
     [["--env-file", "absent.env"], "cannot be read"],

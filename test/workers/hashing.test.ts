@@ -154,7 +154,7 @@ test("a worker that is stuck keeps nobody from hashing for long, and all that it
     ...Array.from({ length: 4 }, () => ["TOO_BUSY", "1"]),
   ]);
   await Promise.all(hashes);
-  const again = [...names.map((name) => stuck?.line.enter(who(name), async () => name))];
+  const again = names.map((name) => stuck?.line.enter(who(name), async () => name));
   expect(await Promise.all(again)).toEqual(names);
 });
 
