@@ -65,6 +65,7 @@ UNUSUAL = {
     "another answer behind": GOOD + GOOD,
     "a byte behind chunks": chunked(200, VERIFIED) + b" ",
     "an empty line behind chunks": chunked(200, VERIFIED) + b"\r\n",
+    "another answer behind chunks": chunked(200, VERIFIED) + whole(b"Content-Length: 7\r\n", b"\r\n0\r\n\r\n"),
     "too many fields": whole(b"X: y\r\n" * 3000 + LENGTH),
     "too long a field": whole(b"X: " + b"y" * 17_000 + b"\r\n" + LENGTH),
     "a head without an end": LINE + b"X: y\r\n" * 20_000,

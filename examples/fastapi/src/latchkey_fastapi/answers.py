@@ -97,6 +97,8 @@ class AnswerReader:
             self._chunked = True
 
     def on_headers_complete(self) -> None:
+        if self._complete:
+            raise BrokenAnswer("more than an answer")
         if self._parser.get_http_version() != "1.1":
             raise BrokenAnswer("another version of HTTP")
         if self._parser.get_status_code() < 200:
