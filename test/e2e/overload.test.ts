@@ -89,12 +89,13 @@ describe.each(dialects)("C14, S67: more sign-ins than can be hashed, on %s", (di
     const sessions = async () =>
       Number((await database.query("SELECT count(*) AS n FROM session"))[0]?.["n"]);
     const before = await sessions();
-    const flood = Array.from({ length: 25 }, () => signIn("203.0.113.4", gone.signal).catch(() => "gone"));
+    // Few enough for none to be refused, however slow the machine is just now.
+    const flood = Array.from({ length: 12 }, () => signIn("203.0.113.4", gone.signal).catch(() => "gone"));
     await Bun.sleep(30);
     gone.abort();
     expect(new Set(await Promise.all(flood))).toEqual(new Set(["gone"]));
     expect((await signIn("203.0.113.4")).status).toBe(200);
     // The last one waited behind no more than those that had begun.
-    expect((await sessions()) - before).toBeLessThan(12);
+    expect((await sessions()) - before).toBeLessThan(7);
   });
 });
