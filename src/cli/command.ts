@@ -1,3 +1,4 @@
+import type { ReadStream } from "node:tty";
 import type { Environment, LoadedConfig } from "../config/config.ts";
 
 /** What a command may touch, read once in main. */
@@ -19,6 +20,10 @@ export interface CommandContext {
   readonly stdout: (line: string) => void;
   /** Writes a line for people. */
   readonly stderr: (line: string) => void;
+  /** Writes a question, without a line feed. */
+  readonly prompt: (text: string) => void;
+  /** What is typed, or piped. Touched by commands that ask alone. */
+  readonly stdin: () => ReadStream;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
 }
