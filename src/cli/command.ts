@@ -1,4 +1,5 @@
 import type { ReadStream } from "node:tty";
+import { printable } from "./columns.ts";
 import type { Environment, LoadedConfig } from "../config/config.ts";
 
 /** What a command may touch, read once in main. */
@@ -48,5 +49,7 @@ export function printFailure(
   message: string,
   remedy: string,
 ): void {
-  stderr(`Error: ${message}\nTry: ${remedy}`);
+  // It may repeat what a stranger wrote.
+  const safe = (text: string) => text.split("\n").map(printable).join("\n");
+  stderr(`Error: ${safe(message)}\nTry: ${safe(remedy)}`);
 }

@@ -271,8 +271,8 @@ function parseCursor(text: string): Position {
 
 function unknownSession(user: User, session: string): CommandError {
   return new CommandError(
-    `${printable(user.email)} has no live session ${printable(session)}`,
-    `latchkey users sessions ${printable(user.email)}`,
+    `${user.email} has no live session ${session}`,
+    `latchkey users sessions ${user.email}`,
     { wrongInput: "unknown_session" },
   );
 }
