@@ -11,14 +11,18 @@ type Asking = Pick<CommandContext, "stdin" | "prompt">;
 export async function askNewPassword(context: Asking): Promise<string> {
   const input = context.stdin();
   if (!input.isTTY) return await readPassword(input);
-  const first = await readLine(context, "New password: ", { isShown: false });
-  if (first === (await readLine(context, "Again: ", { isShown: false }))) return first;
-  throw wrong("password: the two are not the same", "type the same one twice", "VALIDATION_ERROR");
+  return await onTerminal(context, async (readLine) => {
+    const first = await readLine("New password: ", { isShown: false });
+    if (first === (await readLine("Again: ", { isShown: false }))) return first;
+    throw wrong("password: the two are not the same", "type the same one twice", "VALIDATION_ERROR");
+  });
 }
 
 /** @throws CommandError unless somebody at the terminal says yes. */
 export async function confirm(context: Asking, question: string): Promise<void> {
-  const answer = await readLine(context, `${question} Type yes: `, { isShown: true });
+  const answer = await onTerminal(context, (readLine) =>
+    readLine(`${question} Type yes: `, { isShown: true }),
+  );
   if (answer.trim().toLowerCase() !== "yes")
     throw new CommandError("nothing was done", "type yes, or add --yes");
 }
@@ -50,48 +54,69 @@ async function readPassword(input: ReadStream): Promise<string> {
   return password;
 }
 
-/** Reads a line from the terminal, which shows nothing of it where it is a secret. */
-async function readLine(
+type ReadLine = (question: string, how: { readonly isShown: boolean }) => Promise<string>;
+
+/** Has the terminal show by itself nothing of what is typed, from before the first question to behind the last. */
+async function onTerminal<T>(
   { stdin, prompt }: Asking,
-  question: string,
-  { isShown }: { readonly isShown: boolean },
-): Promise<string> {
+  work: (readLine: ReadLine) => Promise<T>,
+): Promise<T> {
   const input = stdin();
-  const typed = Promise.withResolvers<string>();
-  let line = "";
+  let typed = "";
+  let isClosed = false;
+  let wake = () => {};
   const take = (text: string) => {
-    for (const character of text) {
-      if (character === "\r" || character === "\n") return typed.resolve(line);
-      // Ctrl-C and Ctrl-D.
-      if (character === "\x03" || character === "\x04")
-        return typed.reject(new CommandError("interrupted; nothing was done", "start it again"));
+    typed += text;
+    wake();
+  };
+  const end = () => {
+    isClosed = true;
+    wake();
+  };
+  const next = async (): Promise<string> => {
+    while (typed === "") {
+      if (isClosed) throw new CommandError("the terminal was closed; nothing was done", "start it again");
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    const [character = ""] = typed;
+    typed = typed.slice(character.length);
+    return character;
+  };
+  const readLine: ReadLine = async (question, { isShown }) => {
+    prompt(question);
+    const line: string[] = [];
+    for (;;) {
+      const character = await next();
+      if (character === "\r" || character === "\n") {
+        prompt("\n");
+        return line.join("");
+      }
+      // Ctrl-C and Ctrl-D, which are no signals here.
+      if (character === "\x03" || character === "\x04") {
+        prompt("\n");
+        throw new CommandError("interrupted; nothing was done", "start it again");
+      }
       if (character === "\x7f" || character === "\b") {
-        const characters = [...line];
-        const gone = characters.pop();
-        line = characters.join("");
-        if (isShown && gone !== undefined) prompt("\b \b");
+        if (line.pop() !== undefined && isShown) prompt("\b \b");
       } else if (!/\p{Cc}/u.test(character)) {
-        line += character;
+        line.push(character);
         if (isShown) prompt(character);
       }
     }
   };
-  const end = () =>
-    typed.reject(new CommandError("the terminal was closed; nothing was done", "start it again"));
-  prompt(question);
   input.setEncoding("utf8");
   input.setRawMode(true);
   input.on("data", take);
   input.on("end", end);
-  input.resume();
   try {
-    return await typed.promise;
+    return await work(readLine);
   } finally {
     input.off("data", take);
     input.off("end", end);
     input.setRawMode(false);
     input.pause();
-    prompt("\n");
   }
 }
 

@@ -156,6 +156,17 @@ describe("latchkey users", () => {
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
   });
 
+  test("leaves a server that has written nothing yet the second name of its file", async () => {
+    const fresh = await openTestDatabase("sqlite");
+    const idle = await spawnLatchkey({ env: fresh.env });
+    const path = fresh.url.slice("file:".length);
+    expect(statSync(`${path}-wal`).size).toBe(0);
+    expect((await runLatchkey(["users", "list"], { env: fresh.env })).exitCode).toBe(0);
+    expect(statSync(`${path}-open`, { throwIfNoEntry: false })?.ino).toBe(statSync(path).ino);
+    await idle.stop();
+    await fresh.close();
+  });
+
   test("tidies up where no server runs, and makes no secret", async () => {
     const alone = await openTestDatabase("sqlite");
     const path = alone.url.slice("file:".length);

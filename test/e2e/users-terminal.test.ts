@@ -67,6 +67,16 @@ describe("latchkey users on a terminal", () => {
     expect(await Bun.password.verify(memberPassword, await hashOf(id))).toBe(true);
   });
 
+  test("takes what was typed or pasted ahead, and shows nothing of it", async () => {
+    const { id } = await addMember(database);
+    const { exitCode, shown } = await type(
+      ["set-password", id],
+      ["New password: ", `${another}\r${another}\r`],
+    );
+    expect([exitCode, shown]).toEqual([0, expect.not.stringContaining("good")]);
+    expect(await Bun.password.verify(another, await hashOf(id))).toBe(true);
+  });
+
   test("deletes when somebody says yes, and not otherwise", async () => {
     const { id } = await addMember(database);
     const kept = await type(["delete", id], ["Type yes: ", "y\r"]);
