@@ -5,7 +5,7 @@ import { dialects, openTestDatabase, type TestDatabase } from "../support/databa
 import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { addMember, type Member, memberPassword } from "../support/member.ts";
 
-/** How often each pair meets; `bun run test:long` lets it 200 times. */
+/** How often each pair meets. */
 const rounds = Number(process.env["LATCHKEY_TEST_RACE_ROUNDS"] ?? 4);
 const another = "a new good password";
 
