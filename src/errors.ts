@@ -18,16 +18,19 @@ export interface ConfigProblem {
   readonly remedy: string;
 }
 
-/** A command that could not do its work: an operator's message and the exact command to try. Exit status 1. */
+/** A command that could not do its work: an operator's message and the exact command to try. Exit status 1, or 2. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
+  /** What the log calls it where what was asked for is at fault, and would fail again: exit status 2. */
+  readonly wrongInput: string | undefined;
   constructor(
     message: string,
     /** An exact command or step, printed after `Try:`. */
     readonly remedy: string,
-    options?: { readonly cause?: unknown },
+    options?: { readonly cause?: unknown; readonly wrongInput?: string },
   ) {
     super(message, options);
+    this.wrongInput = options?.wrongInput;
   }
 }
 

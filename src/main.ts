@@ -25,6 +25,8 @@ const status = await run(process.argv.slice(2), {
   cwd,
   stdout: (line) => process.stdout.write(`${line}\n`),
   stderr: (line) => process.stderr.write(`${line}\n`),
+  prompt: (text) => process.stderr.write(text),
+  stdin: () => process.stdin,
   now: Date.now,
 });
 process.exit(status);

@@ -17,7 +17,7 @@ const slow = [
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,three-names}.test.ts",
-  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,restart-behind-proxies,signals,sleep,soak,start,stories,unix-socket,workers,workers-ends}.test.ts",
+  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,restart-behind-proxies,signals,sleep,soak,start,stories,unix-socket,users-races,users-refused-databases,workers,workers-ends}.test.ts",
   "test/e2e/openapi{,-outage}.test.ts",
   "test/e2e/{every-route,pool,refused-starts,slow-clients,strays,timing}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,script,states}.test.ts",

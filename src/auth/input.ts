@@ -145,7 +145,8 @@ function requireTypes(route: AuthRouteName, body: Body): void {
   }
 }
 
-function requireWellFormed(name: string, value: unknown): void {
+/** @throws AppError 400 for what no database or no client takes, with the field's name. */
+export function requireWellFormed(name: string, value: unknown): void {
   if (typeof value !== "string") return;
   if (value.includes("\0") || !value.isWellFormed()) {
     throw invalid(
@@ -162,7 +163,8 @@ function headerSafe(address: string): string {
   return address.replace(/[^\x21-\x7e]+/gu, encodeURIComponent);
 }
 
-function requireName(name: unknown): void {
+/** @throws AppError 400. */
+export function requireName(name: unknown): void {
   if (typeof name !== "string") return;
   if (name.trim() === "") throw invalid("VALIDATION_ERROR", "name: is missing.");
   if (codePoints(name) > nameMaxLength)
@@ -178,7 +180,8 @@ function requireImage(image: unknown): void {
   }
 }
 
-function requirePassword(password: unknown, rules: InputRules, owner: PasswordOwner): void {
+/** Requires of a new password what the rules do. @throws AppError 400. */
+export function requirePassword(password: unknown, rules: InputRules, owner: PasswordOwner): void {
   if (typeof password !== "string") return;
   // As it is hashed.
   const length = codePoints(password.normalize("NFKC"));

@@ -1,3 +1,5 @@
+import type { ReadStream } from "node:tty";
+import { printable } from "./columns.ts";
 import type { Environment, LoadedConfig } from "../config/config.ts";
 
 /** What a command may touch, read once in main. */
@@ -19,6 +21,10 @@ export interface CommandContext {
   readonly stdout: (line: string) => void;
   /** Writes a line for people. */
   readonly stderr: (line: string) => void;
+  /** Writes a question, without a line feed. */
+  readonly prompt: (text: string) => void;
+  /** What is typed, or piped. Touched by commands that ask alone. */
+  readonly stdin: () => ReadStream;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
 }
@@ -43,5 +49,7 @@ export function printFailure(
   message: string,
   remedy: string,
 ): void {
-  stderr(`Error: ${message}\nTry: ${remedy}`);
+  // It may repeat what a stranger wrote.
+  const safe = (text: string) => text.split("\n").map(printable).join("\n");
+  stderr(`Error: ${safe(message)}\nTry: ${safe(remedy)}`);
 }

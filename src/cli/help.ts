@@ -45,6 +45,40 @@ With --json: {"status":"ok","url":…}`,
 With --json: {"secret":…}`,
   version: `
 With --json: {"version":…,"bun":…}`,
+  users: `
+They work beside running servers, on every database, and count at once. A user is named by e-mail address or id.
+Settings come from the environment of the shell, or of the server that --unit, --env-file or --pid names; of an embedded
+database, run them as the user that owns the file, or as root.
+What changes something writes one line to the log on stderr. Exit status: 0 done, 1 failed, 2 when what was asked for
+is at fault, such as a user who is not there; nothing was done then.
+With --json: "users", "user" (id, email, name, emailVerified, image, createdAt, updatedAt) and the like, by the command:
+  latchkey users list --help`,
+  "users list": `
+Who is added meanwhile moves nobody to another page. Where there is one more, stderr says with which --after.
+With --json: {"users":[{"id":…,"email":…,"name":…,"emailVerified":…,"image":…,"createdAt":…,"updatedAt":…,"lastSessionAt":…}],"next":…}`,
+  "users show": `
+With --json: {"user":{…},"hasPassword":…,"sessions":…}`,
+  "users create": `
+The password comes from stdin, without its last line break; a terminal is asked for it. Rules are those of a sign-up, but
+LATCHKEY_SIGN_UP=closed does not stop it. The address counts as unverified.
+With --json: {"user":{…}}`,
+  "users rename": `
+With --json: {"user":{…}}`,
+  "users set-email": `
+The new address counts as unverified. Sessions go on.
+With --json: {"user":{…}}`,
+  "users set-password": `
+The password comes from stdin, without its last line break; a terminal is asked for it. All sessions of the user end,
+unless --keep-sessions is given, and the old password no longer signs in.
+With --json: {"userId":…,"ended":…}`,
+  "users sessions": `
+SESSION is what the log shows as a session.
+With --json: {"userId":…,"sessions":[{"session":…,"id":…,"createdAt":…,"updatedAt":…,"expiresAt":…,"ipAddress":…,"userAgent":…}]}`,
+  "users revoke": `
+With --json: {"userId":…,"ended":…}`,
+  "users delete": `
+A terminal is asked whether it is meant; without one, --yes is needed.
+With --json: {"userId":…,"ended":…}`,
 };
 
 /** What is printed after a command's own help. */

@@ -1,5 +1,6 @@
 import type { Setting } from "../config/config.ts";
 import { generateSecret } from "../data-directory.ts";
+import { inColumns } from "./columns.ts";
 import { type Command, exitStatus } from "./command.ts";
 
 /** Prints every setting with its source, secrets masked, and the warnings on stderr. */
@@ -29,17 +30,4 @@ function rowOf({ name, value, source, variable }: Setting): readonly string[] {
   // An alias such as CORS_ALLOWED_ORIGINS is named: it is what has to be changed.
   const isAlias = source === "environment" && variable !== null && variable !== name;
   return [name, value === "" ? "-" : value, isAlias ? `${place} (${variable})` : place];
-}
-
-/** Lays rows out in columns, two spaces apart; the last column is not padded. */
-function inColumns(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
-  }
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-      .join("  ");
-  return rows.map(line).join("\n");
 }

@@ -2,6 +2,7 @@ import { Command as Program, CommanderError, InvalidArgumentError } from "comman
 import { editDistance } from "../config/parse.ts";
 import { CommandError, ConfigError, reasonOf } from "../errors.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { addUsers, parsePid } from "./users-program.ts";
 import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
 
 const requestTimeoutMaxMs = 60_000;
@@ -65,7 +66,8 @@ function reportFailure(
   const remedy = isUsage ? usage : error instanceof CommandError ? error.remedy : "latchkey doctor";
   printFailure(context, message, remedy);
   if (json) context.stdout(JSON.stringify({ error: { message, remedy } }));
-  return isUsage ? exitStatus.usage : exitStatus.failed;
+  const isWrongInput = error instanceof CommandError && error.wrongInput !== undefined;
+  return isUsage || isWrongInput ? exitStatus.usage : exitStatus.failed;
 }
 
 /** Commander puts its suggestions on a line of their own. */
@@ -116,6 +118,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
   add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
   add("version", "print the version", commands.version);
+  addUsers(program, context, end);
   // What `serve` starts where LATCHKEY_WORKERS says so.
   add("worker", "serve a part of the connections", commands.worker, { hidden: true });
   return program;
@@ -145,11 +148,6 @@ function parseHttpUrl(text: string): URL {
       "--url holds a user name or a password",
     );
   return url;
-}
-
-function parsePid(text: string): number {
-  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It is no process id.");
 }
 
 function parseTimeout(text: string): number {

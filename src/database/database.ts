@@ -36,6 +36,8 @@ export interface Database {
    * be run twice. @throws AppError 503.
    */
   change(text: string, parameters: readonly Parameter[]): Promise<Row[]>;
+  /** Runs one statement that only reads, and waits for no writer. @throws AppError 503. */
+  read(text: string, parameters: readonly Parameter[]): Promise<Row[]>;
   /** Reads a row of what a start would read: @returns the tags of migrations that are missing. @throws when it cannot. */
   probe(): Promise<readonly string[]>;
   /** How long nothing but `probe` has asked, in ms; only of a database that sleeps meanwhile. */

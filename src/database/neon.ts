@@ -69,6 +69,13 @@ export function openNeon(
         throw storeFailure(cause);
       }
     },
+    async read(text, parameters) {
+      try {
+        return (await readRequest(text, [...parameters], "execute")).rows;
+      } catch (cause) {
+        throw storeFailure(cause);
+      }
+    },
     idleMs: watch.idleMs,
     async probe() {
       await read(batchLookup, [[]], "all");

@@ -14,6 +14,8 @@ export interface OpenFile {
   isLost(): boolean;
   /** @throws also when what stands on the disk is not a whole database. */
   requireWhole(): void;
+  /** Whether somebody else may have it open: the second name was there before. Known to a guest alone. */
+  readonly isOthers: boolean;
   /** Forgets the second name where it has nothing more than the first. */
   close(): void;
 }
@@ -21,8 +23,10 @@ export interface OpenFile {
 /**
  * Watches the name of an open file: what is written to a file that lost its name is gone at the next start.
  * @param onLost hears of it, once.
+ * @param isGuest whether a second name that is there already is left at the end.
  */
-export function watchOpenFile(path: string, onLost: (error: Error) => void): OpenFile {
+export function watchOpenFile(path: string, onLost: (error: Error) => void, isGuest = false): OpenFile {
+  const isOthers = isGuest && identityOf(otherName(path)) === identityOf(path);
   keepName(path);
   // The process's end closes it: whoever closes a descriptor takes all of the process's locks on the file with it, and
   // SQLite's connections last until their statements are collected.
@@ -53,6 +57,7 @@ export function watchOpenFile(path: string, onLost: (error: Error) => void): Ope
   return {
     requireOwn,
     isLost: () => lost !== undefined,
+    isOthers,
     requireWhole() {
       requireOwn();
       const problem = damageOf(descriptor);
@@ -60,6 +65,7 @@ export function watchOpenFile(path: string, onLost: (error: Error) => void): Ope
     },
     close() {
       clearInterval(timer);
+      if (isOthers) return;
       const logBytes = statSync(names[1] ?? "", { throwIfNoEntry: false })?.size ?? 0;
       // Something is left in it that must not be mixed up with another file.
       if (logBytes > 0) return;

@@ -12,16 +12,29 @@ export interface DatabaseEvents {
   readonly onFileLost?: (error: Error) => void;
 }
 
+/** A command asks one thing after another; one connection more looks sessions up, which none does. */
+const guestConnections = 2;
+
+/** Opens the configured database for a command, beside a server that may have it open. */
+export function openAsGuest(config: DatabaseConfig): Database {
+  return openDatabase(
+    config.driver === "sqlite" ? config : { ...config, connections: guestConnections },
+    {},
+    true,
+  );
+}
+
 /** Opens the configured database; it must have been migrated. */
 export function openDatabase(
   config: DatabaseConfig,
   { onPoolError = () => {}, onFileLost = () => {} }: DatabaseEvents = {},
+  isGuest = false,
 ): Database {
   // Required where they are used: Neon's driver alone takes 20 ms of a start that does without it.
   switch (config.driver) {
     case "sqlite": {
       const { openSqlite } = require("./sqlite.ts") as typeof sqlite;
-      return openSqlite(config.path, onFileLost);
+      return openSqlite(config.path, onFileLost, isGuest);
     }
     case "postgres": {
       const { openPostgres } = require("./postgres.ts") as typeof postgres;

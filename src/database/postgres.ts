@@ -70,6 +70,14 @@ export function openPostgres(url: string, connections: number): Database {
         throw storeFailure(cause);
       }
     },
+    async read(text, parameters) {
+      watch.use();
+      try {
+        return await read(text, [...parameters], false);
+      } catch (cause) {
+        throw storeFailure(cause);
+      }
+    },
     ...(isNeon ? { idleMs: watch.idleMs } : {}),
     async probe() {
       await read(batchLookup, ["{}"], true);

@@ -2,7 +2,7 @@ import { Database as SqliteDatabase } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { openSqliteSessions, sessionLookup } from "./sessions/sqlite-sessions.ts";
 import { journalText, missingMigrations } from "./apply-migrations.ts";
-import type { Database, Row, Transaction } from "./database.ts";
+import type { Database, Parameter, Row, Transaction } from "./database.ts";
 import { type OpenFile, watchOpenFile } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
 import { storeFailure, storeUnavailable } from "./store-error.ts";
@@ -14,8 +14,9 @@ const lockTimeoutMs = 2_000;
 /**
  * Opens the embedded SQLite file, which must exist: one connection writes, another only reads.
  * bun:sqlite waits for locks on the event loop's own thread, so that `busy_timeout` is 0 once it is open, and waiting is done here.
+ * @param isGuest where a server has it open, its log and its second name are left to it.
  */
-export function openSqlite(path: string, onFileLost: (error: Error) => void): Database {
+export function openSqlite(path: string, onFileLost: (error: Error) => void, isGuest = false): Database {
   const writer = new SqliteDatabase(path, { readwrite: true, create: false });
   // Another process that closes the file holds it alone for a moment. Nothing is served yet, so waiting here is no harm.
   writer.run(`PRAGMA busy_timeout = ${lockTimeoutMs}`);
@@ -26,11 +27,15 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
   const reader = new SqliteDatabase(path, { readonly: true });
   reader.run(`PRAGMA busy_timeout = ${lockTimeoutMs}`);
   const lookUps = openSqliteSessions(path, reader);
-  const file = watchOpenFile(path, (error) => {
-    // What was committed goes from the log, which may have lost its name too, into the file; no other gets it.
-    saveLog(writer);
-    onFileLost(error);
-  });
+  const file = watchOpenFile(
+    path,
+    (error) => {
+      // What was committed goes from the log, which may have lost its name too, into the file; no other gets it.
+      saveLog(writer);
+      onFileLost(error);
+    },
+    isGuest,
+  );
   for (const connection of [writer, reader]) connection.run("PRAGMA busy_timeout = 0");
   const readingDb = drizzle(reader, { schema });
   const writingDb = drizzle(writer, { schema });
@@ -80,6 +85,18 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
         throw storeFailure(cause);
       }
     },
+    async read(text, parameters) {
+      requireOwn(file);
+      let rows: Row[] = [];
+      try {
+        await retryWhileBusy(() => {
+          rows = reader.query<Row, Parameter[]>(text).all(...parameters);
+        }, performance.now() + lockTimeoutMs);
+      } catch (cause) {
+        throw storeFailure(cause);
+      }
+      return rows;
+    },
     async probe() {
       file.requireWhole();
       // On a connection of its own: what the others have read before may not be there any more.
@@ -100,7 +117,7 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void): Da
       return missingMigrations("sqlite", journal);
     },
     async close() {
-      if (!file.isLost()) saveLog(writer);
+      if (!file.isLost() && !file.isOthers) saveLog(writer);
       // The sessions' guard, which closes last, must outlive every connection.
       writer.close();
       await lookUps.close();

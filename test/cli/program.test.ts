@@ -2,7 +2,16 @@ import { describe, expect, test } from "bun:test";
 import { settingList } from "../../src/config/settings.ts";
 import { runCommand } from "./run-command.ts";
 
-const commands = ["serve", "migrate", "doctor", "config", "healthcheck", "secret", "version"] as const;
+const commands = [
+  "serve",
+  "migrate",
+  "doctor",
+  "config",
+  "healthcheck",
+  "secret",
+  "version",
+  "users",
+] as const;
 
 describe("the command line", () => {
   test.each(["--version", "-V", "version"])("prints the version for %s", async (argument) => {

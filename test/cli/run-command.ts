@@ -37,6 +37,8 @@ export async function runCommand(
     cwd,
     stdout: (text) => stdout.push(`${text}\n`),
     stderr: (text) => stderr.push(`${text}\n`),
+    prompt: (text) => stderr.push(text),
+    stdin: () => process.stdin,
     now,
   });
   return { exitCode, stdout: stdout.join(""), stderr: stderr.join("") };

@@ -235,6 +235,8 @@ async function helpOf(command: string): Promise<string> {
     cwd: "/",
     stdout: (text) => (printed += `${text}\n`),
     stderr: () => {},
+    prompt: () => {},
+    stdin: () => process.stdin,
     now: Date.now,
   });
   return printed;

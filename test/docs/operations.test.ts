@@ -1,8 +1,11 @@
+import { symlinkSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { readDocument } from "../support/readme.ts";
+import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
 
@@ -13,73 +16,68 @@ const blockOf = (marker: string) => {
   return code;
 };
 
-describe.each(dialects.filter((dialect) => dialect !== "neon"))(
-  "10-B7: the SQL of docs/operations.md on %s",
-  (dialect) => {
-    let database: TestDatabase;
-    let server: RunningLatchkey;
-    beforeAll(async () => {
-      database = await openTestDatabase(dialect);
-      server = await spawnLatchkey({ env: database.env });
-    });
-    afterAll(async () => {
-      await server.stop();
-      await database.close();
-    });
+describe.each(dialects)("10-B7: the commands of docs/operations.md on %s", (dialect) => {
+  let database: TestDatabase;
+  let server: RunningLatchkey;
+  beforeAll(async () => {
+    database = await openTestDatabase(dialect);
+    server = await spawnLatchkey({ env: database.env });
+  });
+  afterAll(async () => {
+    await server.stop();
+    await database.close();
+  });
 
-    const password = "correct horse battery";
-    const signUp = async (email: string, chosen = password) => {
-      const client = createClient(server.origin);
-      expect((await client.auth.signUp.email({ email, password: chosen, name: "Ann" })).error).toBeNull();
-      return client;
-    };
-    const canSignIn = async (email: string, tried = password) =>
-      (await createClient(server.origin).auth.signIn.email({ email, password: tried })).error === null;
-    const verify = async (client: ReturnType<typeof createClient>) =>
-      (await client.fetch("/api/auth/verify")).status;
-    /** On one connection, as a shell has it. */
-    const run = async (marker: string) => {
-      const sql = blockOf(`sql: ${marker}`);
-      if (dialect === "sqlite") {
-        const { Database } = await import("bun:sqlite");
-        const shell = new Database(database.url.slice("file:".length));
-        shell.run(sql);
-        shell.close();
-      } else {
-        // PostgreSQL has no PRAGMA, and keeps foreign keys.
-        for (const statement of sql.replace(/^PRAGMA.*\n/m, "").split(";\n")) await database.query(statement);
-      }
-    };
-    const rows = async (table: string) =>
-      Number((await database.query(`SELECT count(*) AS n FROM ${table}`))[0]?.["n"]);
-
-    test("signs somebody out everywhere, locks him, sets another password, and deletes him", async () => {
-      const email = "ann@example.com";
-      const client = await signUp(email);
-      const bystander = await signUp("ben@example.com");
-      await run("sign-out");
-      expect([await verify(client), await canSignIn(email)]).toEqual([401, true]);
-      await run("lock");
-      expect(await canSignIn(email)).toBe(false);
-      await signUp("reset@example.com", "a new good password");
-      await run("reset");
-      expect([await canSignIn(email), await canSignIn(email, "a new good password")]).toEqual([false, true]);
-      expect(await canSignIn("reset@example.com", "a new good password")).toBe(false);
-      await run("delete");
-      expect(await canSignIn(email, "a new good password")).toBe(false);
-      expect(await verify(bystander)).toBe(200);
-      expect([await rows('"user"'), await rows("account"), await rows("session")]).toEqual([1, 1, 1]);
+  const password = "correct horse battery";
+  const signUp = async (email: string) => {
+    const client = createClient(server.origin);
+    expect((await client.auth.signUp.email({ email, password, name: "Ann" })).error).toBeNull();
+    return client;
+  };
+  const canSignIn = async (email: string, tried = password) =>
+    (await createClient(server.origin).auth.signIn.email({ email, password: tried })).error === null;
+  const verify = async (client: ReturnType<typeof createClient>) =>
+    (await client.fetch("/api/auth/verify")).status;
+  /** As a script does: who is asked for a password reads it from stdin. @returns what was printed. */
+  const run = async (marker: string, typed = "") => {
+    const folder = temporaryDirectory("operator");
+    symlinkSync(resolve(await buildExecutable()), join(folder, "latchkey"));
+    const shell = Bun.spawn(["sh", "-eu", "-c", blockOf(`run: ${marker}`)], {
+      env: { ...database.env, PATH: `${folder}:${process.env["PATH"]}` },
+      stdin: new TextEncoder().encode(typed),
+      stdout: "pipe",
+      stderr: "pipe",
     });
+    const [stdout, stderr] = await Promise.all([
+      new Response(shell.stdout).text(),
+      new Response(shell.stderr).text(),
+    ]);
+    expect([await shell.exited, stderr]).toEqual([0, expect.not.stringContaining("Error")]);
+    return stdout;
+  };
+  const rows = async (table: string) =>
+    Number((await database.query(`SELECT count(*) AS n FROM ${table}`))[0]?.["n"]);
 
-    test("leaves the password as it is where the helper was forgotten", async () => {
-      const email = "ann@example.com";
-      await signUp(email);
-      await run("reset");
-      expect(await canSignIn(email)).toBe(true);
-      await run("delete");
-    });
-  },
-);
+  test("find somebody, sign them out, lock them, set another password, add others, and delete", async () => {
+    const email = "ann@example.com";
+    const client = await signUp(email);
+    const bystander = await signUp("carl@example.com");
+    expect(await run("find")).toContain(email);
+    await run("sign-out");
+    expect([await verify(client), await canSignIn(email)]).toEqual([401, true]);
+    for (const statement of blockOf("sql: lock").trim().split(/;\s*/).filter(Boolean))
+      await database.query(statement);
+    expect(await canSignIn(email)).toBe(false);
+    await run("reset", "a new good password\n");
+    expect([await canSignIn(email), await canSignIn(email, "a new good password")]).toEqual([false, true]);
+    await run("add", "a new good password\n");
+    expect(await canSignIn("benjamin@example.com", "a new good password")).toBe(true);
+    await run("delete");
+    expect(await canSignIn(email, "a new good password")).toBe(false);
+    expect(await verify(bystander)).toBe(200);
+    expect([await rows('"user"'), await rows("account"), await rows("session")]).toEqual([2, 2, 2]);
+  });
+});
 
 test("the command of docs/operations.md hashes an address as the log does", async () => {
   const database = await openTestDatabase("sqlite");
