@@ -1,12 +1,12 @@
 /** So many refusals a second are told at once. */
-const promptPerSecond = 100;
+const promptPerSecond = 50;
 /** Of the others: not all at one moment, or they would all be back at one. */
-const holdMinMs = 500;
-const holdMaxMs = 1_500;
+const holdMinMs = 1_000;
+const holdMaxMs = 2_000;
 
 const holdMs = () => holdMinMs + Math.random() * (holdMaxMs - holdMinMs);
 
-/** Holds a refusal back where there are many: whoever asks again without a pause asks about once a second then. */
+/** Holds a refusal back where there are many: whoever asks again without a pause asks every second or two then. */
 export type Pace = (askedAt: number) => Promise<void>;
 
 /**
