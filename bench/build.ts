@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { buildCommand } from "../release/build-command.ts";
 import { temporaryDirectory } from "../test/support/reaper.ts";
 
 /** What is compiled: latchkey, and what it is measured against. Paths are below the project's directory. */
@@ -37,11 +38,9 @@ async function requireFile(path: string): Promise<string> {
 /** Compiles with the flags of the project's own build, whatever the program: none has a better compiler. */
 async function compile(program: Program, directory: string): Promise<string> {
   const outfile = join(directory, program);
-  const command = buildCommand().map((argument) => {
-    if (argument.startsWith("--outfile=")) return `--outfile=${outfile}`;
-    if (argument === "src/main.ts" && program !== "latchkey") return entryPoints[program];
-    return argument;
-  });
+  const command = buildCommand(projectDirectory, outfile).map((argument) =>
+    argument === "src/main.ts" && program !== "latchkey" ? entryPoints[program] : argument,
+  );
   const build = Bun.spawn([process.execPath, ...command], {
     cwd: projectDirectory,
     stdin: "ignore",
@@ -55,18 +54,4 @@ async function compile(program: Program, directory: string): Promise<string> {
   ]);
   if (build.exitCode !== 0) throw new Error(`building ${program} failed:\n${stdout}${stderr}`);
   return outfile;
-}
-
-/** The arguments of package.json's `build` script, without `bun`, as a shell hands them on: none has a space. */
-export function buildCommand(): string[] {
-  const text = readFileSync(join(projectDirectory, "package.json"), "utf8");
-  const { scripts } = JSON.parse(text) as { scripts: { build: string } };
-  const [bun, ...args] = scripts.build.split(" ").map((word) => word.replace(/^'(.*)'$/, "$1"));
-  if (
-    bun !== "bun" ||
-    !args.some((argument) => argument.startsWith("--outfile=")) ||
-    args.at(-1) !== "src/main.ts"
-  )
-    throw new Error(`the bench cannot read package.json's build script: ${scripts.build}`);
-  return args;
 }

@@ -1,6 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
 import { billOfMaterials } from "./bill-of-materials.ts";
+import { buildCommand } from "./build-command.ts";
 import { type Component, readComponents } from "./components.ts";
 
 /** Bun's names of what it compiles for. */
@@ -31,13 +33,13 @@ async function main(argv: readonly string[]): Promise<number> {
     console.error(`Error: unknown target ${unknown.join(", ")}. Known: ${targets.join(", ")}.`);
     return 2;
   }
-  const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as Manifest;
+  const { version } = packageJson;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   let components: Component[] = [];
-  for (const target of wanted) components = await compile(manifest, target);
-  const subject = { version: manifest.version, bun: Bun.version };
-  const name = `latchkey-${manifest.version}`;
+  for (const target of wanted) components = compile(version, target);
+  const subject = { version, bun: Bun.version };
+  const name = `latchkey-${version}`;
   writeFileSync(join(folder, `${name}.cdx.json`), billOfMaterials(subject, components));
   writeFileSync(join(folder, `${name}-licences.txt`), licences(components));
   writeFileSync(join(folder, "SHA256SUMS"), await checksums());
@@ -45,23 +47,15 @@ async function main(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-interface Manifest {
-  readonly version: string;
-  readonly scripts: { readonly build: string };
-}
-
 /** By the project's own build, so that a release is what everybody builds. @returns what is inside. */
-async function compile({ version, scripts }: Manifest, target: string): Promise<Component[]> {
+function compile(version: string, target: string): Component[] {
   const suffix = target.startsWith("windows") ? ".exe" : "";
   // An executable carries the name that it was built by: the bytes are those of `bun run build` alone under the same one.
   const outfile = join(folder, `latchkey${suffix}`);
   const metafile = join(project, "dist", "metafile.json");
-  const words = scripts.build
-    .split(" ")
-    .slice(1)
-    .map((word) => word.replace(/^'(.*)'$/, "$1").replace(/^--outfile=.*/, `--outfile=${outfile}`));
+  const command = buildCommand(project, outfile);
   const build = Bun.spawnSync(
-    [process.execPath, ...words, `--target=bun-${target}`, `--metafile=${metafile}`],
+    [process.execPath, ...command, `--target=bun-${target}`, `--metafile=${metafile}`],
     { cwd: project },
   );
   if (!build.success) throw new Error(`${target}: ${build.stderr.toString()}`);
