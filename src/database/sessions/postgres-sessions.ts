@@ -1,6 +1,6 @@
 import type { SQL } from "bun";
 import { withDeadline } from "../../deadline.ts";
-import type { Ask, LateStatements } from "../server-statements.ts";
+import { type Ask, connectTimeoutMs, type LateStatements } from "../server-statements.ts";
 import { isUnprepared } from "../store-error.ts";
 import { batchLookup, type SessionColumns } from "./lookup.ts";
 import type { SessionStore } from "./store.ts";
@@ -72,7 +72,8 @@ export function openPostgresSessions({ open, keepsSessions, late }: PostgresSess
     const client = current.isConnecting ? openClient() : current;
     client.isConnecting = true;
     try {
-      await client.sql.unsafe("SELECT 1");
+      const answered = Promise.resolve(client.sql.unsafe("SELECT 1"));
+      await withDeadline(answered, connectTimeoutMs, () => new Error("no answer on a new connection"));
     } catch (error) {
       client.isConnecting = false;
       if (client !== current) discard(client.sql);
