@@ -7,7 +7,8 @@ import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { type RunningApi, startFastApi } from "../support/fastapi.ts";
 import { freePort } from "../support/free-port.ts";
 import { addMember, type Member } from "../support/member.ts";
-import { forgetProcess, temporaryDirectory, watchProcess } from "../support/reaper.ts";
+import { spawnProxy } from "../support/proxy.ts";
+import { forgetProcess, temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
 
@@ -100,14 +101,7 @@ function through(front: Front, command: readonly string[]): void {
     const file = join(directory, "configuration");
     const place = { port: proxyPort, latchkey: new URL(latchkey.url).port, directory };
     writeFileSync(file, front.configuration(place));
-    proxy = Bun.spawn([...command, ...front.args, file], {
-      cwd: directory,
-      env: { HOME: directory, PATH: process.env["PATH"] ?? "" },
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "ignore",
-    });
-    watchProcess(proxy.pid, "KILL");
+    proxy = spawnProxy([...command, ...front.args, file], directory);
     const authority = front.authority === undefined ? undefined : join(directory, front.authority);
     const deadline = performance.now() + 20_000;
     while (!(await answers()) || (authority !== undefined && !existsSync(authority))) {

@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { hashPassword as hashByScrypt } from "better-auth/crypto";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { openTestDatabase } from "../support/databases.ts";
-import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import {
+  buildExecutable,
+  type RunningLatchkey,
+  spawnLatchkey,
+  spawnUnderNohup,
+} from "../support/executable.ts";
 import { temporaryDirectory, watchProcess } from "../support/reaper.ts";
 import { within } from "../support/within.ts";
 
@@ -148,24 +153,10 @@ describe.each(["1", "2"])("a start that waits for its database, LATCHKEY_WORKERS
 });
 
 test("C16: a SIGHUP that nohup ignores stays ignored", async () => {
-  const child = Bun.spawn(["sh", "-c", `trap "" HUP; exec "$0" serve`, await buildExecutable()], {
-    cwd: temporaryDirectory("nohup"),
-    env: { PORT: "0" },
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  });
-  watchProcess(child.pid, "KILL");
-  let log = "";
-  for await (const chunk of child.stderr) {
-    log += new TextDecoder().decode(chunk);
-    if (!log.includes('"listening"')) continue;
-    child.kill("SIGHUP");
-    break;
-  }
-  expect(await within(child.exited, 500)).toBeUndefined();
-  child.kill("SIGTERM");
-  expect(await child.exited).toBe(0);
+  const server = await spawnUnderNohup();
+  process.kill(server.pid, "SIGHUP");
+  expect(await within(server.exited, 500)).toBeUndefined();
+  expect(await server.stop()).toBe(0);
 });
 
 describe("connections and the end", () => {

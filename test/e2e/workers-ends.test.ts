@@ -2,9 +2,8 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { dialects, openTestDatabase } from "../support/databases.ts";
-import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { type RunningLatchkey, spawnLatchkey, spawnUnderNohup } from "../support/executable.ts";
 import { eventually } from "../support/process-figures.ts";
-import { temporaryDirectory, watchProcess } from "../support/reaper.ts";
 import { answeredBy, askAnew, countAnswering, isAlive, workersOf } from "../support/workers.ts";
 
 setDefaultTimeout(60_000);
@@ -226,25 +225,12 @@ describe("SIGHUP", () => {
   });
 
   test("that nohup ignores stays ignored", async () => {
-    const child = Bun.spawn(["sh", "-c", `trap "" HUP; exec "$0" serve`, await buildExecutable()], {
-      cwd: temporaryDirectory("nohup"),
-      env: { PORT: "0", ...two },
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    watchProcess(child.pid, "KILL");
-    let log = "";
-    for await (const chunk of child.stderr) {
-      log += new TextDecoder().decode(chunk);
-      if (log.includes('"listening"')) break;
-    }
-    const before = workersOf(child.pid);
-    child.kill("SIGHUP");
+    const server = await spawnUnderNohup(two);
+    const before = workersOf(server.pid);
+    process.kill(server.pid, "SIGHUP");
     await Bun.sleep(500);
-    expect(workersOf(child.pid)).toEqual(before);
-    child.kill("SIGTERM");
-    expect(await child.exited).toBe(0);
+    expect(workersOf(server.pid)).toEqual(before);
+    expect(await server.stop()).toBe(0);
   });
 });
 

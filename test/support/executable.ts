@@ -135,6 +135,12 @@ export async function spawnLatchkey(options: SpawnOptions): Promise<RunningLatch
   };
 }
 
+/** Starts the server as nohup(1) does, which has it ignore SIGHUP. */
+export async function spawnUnderNohup(env: Readonly<Record<string, string>> = {}): Promise<RunningLatchkey> {
+  const args = ["-c", `trap "" HUP; exec "$0"`, await buildExecutable()];
+  return await spawnLatchkey({ env, executable: "/bin/sh", args });
+}
+
 export interface RunOptions {
   readonly env?: Environment;
   /** Default: a fresh empty directory. */

@@ -45,14 +45,7 @@ export async function startProxy(
     const file = join(directory, name);
     writeFileSync(file, name === "caddy" ? caddyfile(here, port) : nginxConf(here, port, directory));
     const args = name === "caddy" ? ["run", "--adapter", "caddyfile", "--config", file] : ["-c", file];
-    const child = Bun.spawn([...command, ...args], {
-      cwd: directory,
-      env: { HOME: directory, PATH: process.env["PATH"] ?? "" },
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "ignore",
-    });
-    watchProcess(child.pid, "KILL");
+    const child = spawnProxy([...command, ...args], directory);
     const ask = (path: string, init: RequestInit = {}) =>
       fetch(`http://127.0.0.1:${port}${path}`, {
         keepalive: false,
@@ -72,6 +65,19 @@ export async function startProxy(
     await stop();
   }
   throw new Error(`${name} does not start`);
+}
+
+/** A proxy that sees nothing but its directory, and ends with this process. */
+export function spawnProxy(command: readonly string[], directory: string): Bun.Subprocess {
+  const child = Bun.spawn([...command], {
+    cwd: directory,
+    env: { HOME: directory, PATH: process.env["PATH"] ?? "" },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  watchProcess(child.pid, "KILL");
+  return child;
 }
 
 async function answers(ask: RunningProxy["ask"], child: Bun.Subprocess): Promise<boolean> {
