@@ -63,6 +63,8 @@ describe.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s", (signal) => {
     const server = await spawnLatchkey({ env: {} });
     const idle = await idleConnection(server.url);
     expect(existsSync(join(server.dir, "data", "latchkey.db-wal"))).toBe(true);
+    // Their connections are there already: the requests are read in the order in which they are sent.
+    await Promise.all([1, 2, 3, 4].map(async () => await (await fetch(`${server.url}/health/live`)).text()));
     const answers = [1, 2, 3, 4].map((index) => signUp(server.url, `s${index}@example.com`));
     // Under way: the first has been answered, the others wait for their hash.
     await answers[0];

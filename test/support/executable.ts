@@ -30,7 +30,7 @@ export interface RunningLatchkey {
   readonly pid: number;
   /** The working directory it was given. */
   readonly dir: string;
-  /** 128 + the signal's number when a signal ended it. */
+  /** Its end, once all that it wrote has been read; 128 + the signal's number when a signal ended it. */
   readonly exited: Promise<number>;
   stdout(): string;
   stderr(): string;
@@ -96,16 +96,14 @@ export async function spawnLatchkey(options: SpawnOptions): Promise<RunningLatch
   const stdout = collectOutput(child.stdout, { onLine: watchReady, mirror });
   const stderr = collectOutput(child.stderr, { onLine: watchReady, mirror });
   const readyTimeoutMs = options.readyTimeoutMs ?? readyTimeoutDefaultMs;
+  const exited = Promise.all([child.exited, stdout.ended, stderr.ended]).then(([code]) => code);
   const outcome = await within(
-    Promise.race([
-      ready.promise,
-      Promise.all([child.exited, stdout.ended, stderr.ended]).then(([code]) => `exited with ${code}`),
-    ]),
+    Promise.race([ready.promise, exited.then((code) => `exited with ${code}`)]),
     readyTimeoutMs,
   );
   if (outcome === undefined || typeof outcome === "string") {
     child.kill("SIGKILL");
-    await Promise.all([child.exited, stdout.ended, stderr.ended]);
+    await exited;
     const reason = outcome ?? `was not listening after ${readyTimeoutMs} ms`;
     throw new Error(`latchkey ${reason}\n--- stdout\n${stdout.text()}\n--- stderr\n${stderr.text()}`);
   }
@@ -114,23 +112,20 @@ export async function spawnLatchkey(options: SpawnOptions): Promise<RunningLatch
     origin: new URL(outcome.baseUrl ?? outcome.url).origin,
     pid: child.pid,
     dir,
-    exited: child.exited,
+    exited,
     stdout: stdout.text,
     stderr: stderr.text,
     logs: () => [stdout.text(), stderr.text()].flatMap((text) => text.split("\n")).flatMap(parseObject),
     async stop() {
       child.kill("SIGTERM");
-      const code = await within(child.exited, stopTimeoutMs);
-      if (code === undefined) {
-        child.kill("SIGKILL");
-        throw new Error(`latchkey did not stop within ${stopTimeoutMs} ms of SIGTERM\n${stderr.text()}`);
-      }
-      await Promise.all([stdout.ended, stderr.ended]);
-      return code;
+      const code = await within(exited, stopTimeoutMs);
+      if (code !== undefined) return code;
+      child.kill("SIGKILL");
+      throw new Error(`latchkey did not stop within ${stopTimeoutMs} ms of SIGTERM\n${stderr.text()}`);
     },
     async kill() {
       child.kill("SIGKILL");
-      await Promise.all([child.exited, stdout.ended, stderr.ended]);
+      await exited;
     },
   };
 }
