@@ -1,5 +1,6 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
+import { openChangeGuard } from "./sessions/change-guard.ts";
 import { openSqliteSessions, sessionLookup } from "./sessions/sqlite-sessions.ts";
 import { journalText, missingMigrations } from "./apply-migrations.ts";
 import type { Database, Parameter, Row, Transaction } from "./database.ts";
@@ -26,7 +27,8 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void, isG
   }
   const reader = new SqliteDatabase(path, { readonly: true });
   reader.run(`PRAGMA busy_timeout = ${lockTimeoutMs}`);
-  const lookUps = openSqliteSessions(path, reader);
+  const guard = openChangeGuard(path, reader);
+  const lookUps = openSqliteSessions(guard, reader);
   const file = watchOpenFile(
     path,
     (error) => {
@@ -118,9 +120,10 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void, isG
     },
     async close() {
       if (!file.isLost() && !file.isOthers) saveLog(writer);
-      // The sessions' guard, which closes last, must outlive every connection.
-      writer.close();
       await lookUps.close();
+      // The last one takes the log away, if it may write. `true` ends what Drizzle prepared: it would keep them open until it is collected.
+      for (const connection of [reader, writer]) connection.close(true);
+      guard.close();
       file.close();
     },
   };

@@ -1,7 +1,10 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, jest, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import type { Database } from "../../src/database/database.ts";
+import type * as schema from "../../src/database/schema.sqlite.ts";
 import { openSqlite } from "../../src/database/sqlite.ts";
 import { migrateSqliteFile } from "../../src/database/migrate-sqlite.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
@@ -55,6 +58,18 @@ describe("openSqlite", () => {
 
   test("refuses to make a file that is not there", () => {
     expect(() => openSqlite(`${path}.gone`, () => {})).toThrow();
+  });
+
+  test("takes its log away when it closes, whatever has been prepared and not collected", async () => {
+    outside.close();
+    const reads = database.reads() as BunSQLiteDatabase<typeof schema>;
+    expect(reads.query.verification.findMany().sync()).toEqual([]);
+    await write("a");
+    await database.sessions.find("none");
+    expect(existsSync(`${path}-wal`)).toBe(true);
+    await database.close();
+    expect(["", "-wal", "-shm"].map((suffix) => existsSync(path + suffix))).toEqual([true, false, false]);
+    outside = new SqliteDatabase(path, { readwrite: true });
   });
 
   test("reads on a connection that cannot write", async () => {

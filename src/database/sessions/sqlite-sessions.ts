@@ -2,7 +2,7 @@ import { edenGC } from "bun:jsc";
 import type { Database } from "bun:sqlite";
 import { storeUnavailable } from "../store-error.ts";
 import { createBoundedMap } from "../../bounded-map.ts";
-import { openChangeGuard } from "./change-guard.ts";
+import type { ChangeGuard } from "./change-guard.ts";
 import { openChangeLog } from "./change-log.ts";
 import { type SessionColumns, sessionColumns, sessionRow } from "./lookup.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
@@ -21,10 +21,9 @@ export const sessionLookup = `SELECT ${sessionColumns((column) => column)} FROM 
 /**
  * Looks sessions up in SQLite through a cache. Three rules keep it exact: the guard is asked before every answer, the
  * guard is asked before the log and the log before the row, and `reader` never holds a read transaction, in which a
- * row could outlive its deletion.
+ * row could outlive its deletion. Who opened `guard` and `reader` closes them.
  */
-export function openSqliteSessions(path: string, reader: Database): SessionStore {
-  const guard = openChangeGuard(path, reader);
+export function openSqliteSessions(guard: ChangeGuard, reader: Database): SessionStore {
   const log = openChangeLog(reader);
   const lookup = reader.query<unknown, [string]>(sessionLookup);
   const rows = createBoundedMap<SessionRow>(cacheSize);
@@ -59,8 +58,6 @@ export function openSqliteSessions(path: string, reader: Database): SessionStore
       rows.clear();
       log.close();
       lookup.finalize();
-      reader.close();
-      guard.close();
     },
   };
 }

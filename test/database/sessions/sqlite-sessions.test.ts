@@ -2,8 +2,9 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { migrateSqliteFile } from "../../../src/database/migrate-sqlite.ts";
+import { openChangeGuard } from "../../../src/database/sessions/change-guard.ts";
 import { openSqliteSessions } from "../../../src/database/sessions/sqlite-sessions.ts";
-import type { SessionRow } from "../../../src/database/sessions/store.ts";
+import type { SessionRow, SessionStore } from "../../../src/database/sessions/store.ts";
 import { temporaryDirectory } from "../../support/reaper.ts";
 
 /** More rows than are kept. */
@@ -23,13 +24,25 @@ async function open() {
   return { path, writer };
 }
 
+function openSessions(path: string) {
+  const reader = new Database(path, { readonly: true });
+  const guard = openChangeGuard(path, reader);
+  const sessions = openSqliteSessions(guard, reader);
+  return {
+    ...sessions,
+    async close() {
+      await sessions.close();
+      guard.close();
+    },
+  };
+}
+
 describe("openSqliteSessions", () => {
-  const find = (sessions: ReturnType<typeof openSqliteSessions>, token: string) =>
-    sessions.find(token) as SessionRow | null;
+  const find = (sessions: SessionStore, token: string) => sessions.find(token) as SessionRow | null;
 
   test("keeps a row until it changes, and only that one goes", async () => {
     const { path, writer } = await open();
-    const sessions = openSqliteSessions(path, new Database(path, { readonly: true }));
+    const sessions = openSessions(path);
     const [a, b] = [find(sessions, "a"), find(sessions, "b")];
     expect(a).toMatchObject({ token: "a", userId: "u1", user: { id: "u1", emailVerified: false } });
     writer.run("UPDATE session SET expires_at = 5 WHERE token = 'a'");
@@ -45,7 +58,7 @@ describe("openSqliteSessions", () => {
     writer.run(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${most}) INSERT INTO session (id, token, user_id, expires_at) SELECT 'n' || i, 'n' || i, 'u1', 9 FROM n`,
     );
-    const sessions = openSqliteSessions(path, new Database(path, { readonly: true }));
+    const sessions = openSessions(path);
     const first = find(sessions, "a");
     for (let count = 0; count < most; count += 1) expect(find(sessions, `none-${count}`)).toBeNull();
     expect(find(sessions, "a")).toBe(first as SessionRow);
@@ -64,7 +77,7 @@ describe("openSqliteSessions", () => {
 
   test("turns a broken file into 503, and answers again when it is whole", async () => {
     const { path, writer } = await open();
-    const sessions = openSqliteSessions(path, new Database(path, { readonly: true }));
+    const sessions = openSessions(path);
     find(sessions, "a");
     writer.run("ALTER TABLE session RENAME TO elsewhere");
     expect(() => find(sessions, "a")).toThrow(expect.objectContaining({ status: 503 }));
