@@ -5,6 +5,7 @@ import { type SchemaStatus, schemaStatus } from "./apply-migrations.ts";
 import { inspectRows, type RowInspection } from "./inspect-rows.ts";
 import { requireOwnLog } from "./open-file.ts";
 import { migrations } from "./migrations.ts";
+import { isBusy } from "./retry-while-busy.ts";
 import { connectionOf } from "./sqlite-connection.ts";
 
 /** A SQLite file as it stands, read without leaving anything behind. */
@@ -22,8 +23,8 @@ export interface SqliteInspection {
 type SqliteRow = Record<string, string | number>;
 
 /** Reads a file's state and checks its pages, which takes seconds on a large one. @throws when it is no database. */
-export function inspectSqlite(path: string): SqliteInspection {
-  return reading(path, (db) => {
+export async function inspectSqlite(path: string): Promise<SqliteInspection> {
+  return await reading(path, (db) => {
     const one = (text: string) => Object.values(db.query<SqliteRow, []>(text).get() ?? {})[0];
     const damage = db
       .query<{ quick_check: string }, []>("PRAGMA quick_check(5)")
@@ -63,22 +64,45 @@ function journalModeOf(path: string): SqliteInspection["journalMode"] {
   return version[0] === 2 ? "wal" : "rollback";
 }
 
-function reading<T>(path: string, read: (db: SqliteDatabase) => T): T {
+/** How long it waits for a process that opens or closes the file, and holds it alone for a moment meanwhile. */
+const lockTimeoutMs = 2_000;
+
+/** @throws what `read` throws, and SQLITE_BUSY where somebody holds the file alone. */
+async function reading<T>(path: string, read: (db: SqliteDatabase) => T | Promise<T>): Promise<T> {
   // SQLite takes an empty file for a new database; here it is what a full disk or a bad copy leaves.
   if (statSync(path).size === 0) throw new Error(`${path} is empty`);
   requireOwnLog(path);
-  // A reader makes the -wal and -shm files of a database that nobody has open, and leaves them behind as its own user's.
-  const isAtRest = ["-wal", "-journal"].every((suffix) => !existsSync(path + suffix));
-  const url = `${pathToFileURL(path).href}?${isAtRest ? "immutable=1" : "mode=ro"}`;
-  const db = new SqliteDatabase(url, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
-  let result: T;
-  try {
-    result = read(db);
-  } catch (error) {
-    db.close();
-    throw error;
+  const deadline = performance.now() + lockTimeoutMs;
+  for (;;) {
+    const wasAtRest = isAtRest(path);
+    try {
+      const result = await readOnce(path, wasAtRest, read);
+      // What is read as immutable may have been half written meanwhile.
+      if (!wasAtRest || isAtRest(path)) return result;
+    } catch (error) {
+      // Its last user took the log away as we were about to read it.
+      const isPassing = isBusy(error) || wasAtRest !== isAtRest(path);
+      if (!isPassing || performance.now() >= deadline) throw error;
+      await Bun.sleep(20);
+    }
   }
-  if (result instanceof Promise) return result.finally(() => db.close()) as T;
-  db.close();
-  return result;
+}
+
+/** A reader makes the -wal and -shm files of a database that nobody has open, and leaves them behind as its own user's. */
+function isAtRest(path: string): boolean {
+  return ["-wal", "-journal"].every((suffix) => !existsSync(path + suffix));
+}
+
+async function readOnce<T>(
+  path: string,
+  isImmutable: boolean,
+  read: (db: SqliteDatabase) => T | Promise<T>,
+): Promise<T> {
+  const url = `${pathToFileURL(path).href}?${isImmutable ? "immutable=1" : "mode=ro"}`;
+  const db = new SqliteDatabase(url, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+  try {
+    return await read(db);
+  } finally {
+    db.close();
+  }
 }

@@ -10,8 +10,13 @@ export async function retryWhileBusy(run: () => void, deadline: number): Promise
       run();
       return;
     } catch (error) {
-      if (!errorCode(error)?.startsWith("SQLITE_BUSY") || performance.now() >= deadline) throw error;
+      if (!isBusy(error) || performance.now() >= deadline) throw error;
       await Bun.sleep(pauseMs * (0.5 + Math.random() / 2));
     }
   }
+}
+
+/** Whether SQLite says that somebody else holds the file. */
+export function isBusy(error: unknown): boolean {
+  return errorCode(error)?.startsWith("SQLITE_BUSY") === true;
 }

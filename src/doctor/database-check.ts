@@ -29,7 +29,7 @@ async function sqliteChecks(path: string, now: () => number): Promise<readonly C
   if (!existsSync(path)) return [absentFileCheck(path), schemaCheck(await inspectSqliteSchema(path))];
   try {
     const started = performance.now();
-    const { version, journalMode, damage, now: databaseNow } = inspectSqlite(path);
+    const { version, journalMode, damage, now: databaseNow } = await inspectSqlite(path);
     const detail = `SQLite ${version} at ${path}, read whole in ${Math.ceil(performance.now() - started)} ms`;
     return [
       passed("database", detail),
