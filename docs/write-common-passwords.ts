@@ -1,7 +1,7 @@
 import { fold } from "../src/auth/guessable.ts";
 
 /**
- * Writes `src/auth/common-passwords.txt` from lists of passwords, each a JSON array or a text of one a line:
+ * Writes `src/auth/common-passwords.txt.gz` from lists of passwords, each a JSON array or a text of one a line:
  * `bun docs/write-common-passwords.ts passwords.json common-passwords.txt`. Where the lists come from stands beside it.
  */
 export function commonPasswords(passwords: readonly string[]): string {
@@ -19,5 +19,6 @@ if (import.meta.main) {
   const lists = texts.map((text) =>
     text.startsWith("[") ? (JSON.parse(text) as string[]) : text.split("\n"),
   );
-  await Bun.write("src/auth/common-passwords.txt", commonPasswords(lists.flat()));
+  const list = Bun.gzipSync(commonPasswords(lists.flat()), { level: 9 });
+  await Bun.write("src/auth/common-passwords.txt.gz", list);
 }

@@ -9,31 +9,28 @@ import { createBodyReader } from "./http/body.ts";
 import { createCallbackRules } from "./http/callback-url.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./http/error-response.ts";
 import { createFailureLog } from "./http/failure-log.ts";
-import { createFastPath, type FastRoutes, type Respond } from "./http/fast-path.ts";
+import type { Respond } from "./http/fast-path.ts";
 import { createForwardAnswer } from "./http/forward.ts";
-import { securityHeaders } from "./http/headers.ts";
 import { live } from "./http/health.ts";
 import { createOpenApiAnswer } from "./http/openapi.ts";
 import { dropCors, dropUngrantedCors, requireAllowedOrigin } from "./http/origins.ts";
 import {
   createRequestDescription,
-  createRequestIds,
   isHost,
   opensPage,
-  type Peers,
   type RequestContext,
   requireUniqueParameters,
 } from "./http/request.ts";
 import { createPace } from "./http/pace.ts";
 import { createRefusalLog, type LogRefusal } from "./http/refusal-log.ts";
-import { createVerifyAnswer, verifyVary } from "./http/verify.ts";
+import { verifyVary } from "./http/verify.ts";
+import type { Shared } from "./front.ts";
 import type { Log } from "./log.ts";
 import { createPages, type Pages } from "./pages/pages.ts";
 import { isPagePath, methodsOf, type RouteName } from "./routes.ts";
 import type { ReadSession } from "./session/get-session.ts";
-import type { Verify } from "./session/verifier.ts";
 
-export interface AppDeps {
+export interface AppDeps extends Shared {
   readonly config: Config;
   readonly version: string;
   readonly log: Log;
@@ -42,28 +39,18 @@ export interface AppDeps {
   /** Of what people send, for the pages to name every fault at once. */
   readonly rules: InputRules;
   readonly describeEmail: DescribeEmail;
-  readonly verify: Verify;
   readonly readSession: ReadSession;
   readonly health: () => Promise<Response>;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
 }
 
-/** What `Bun.serve` is given. */
-export interface App {
-  readonly fetch: (request: Request, peers: Peers) => Promise<Response>;
-  /** What answers before `fetch`, where the request is plain. */
-  readonly routes: FastRoutes;
-}
-
 type Handler = (context: RequestContext) => Response | Promise<Response>;
 
 /** Puts the routes of `routes.ts` together with what answers them. */
-export function createApp(deps: AppDeps): App {
-  const { config, log, readSession } = deps;
+export function createApp(deps: AppDeps): Respond {
+  const { config, log, readSession, answerVerify } = deps;
   const callbackRules = createCallbackRules(config);
-  const nextRequestId = createRequestIds();
-  const fixedHeaders = securityHeaders(config.secure);
   const pace = createPace(() => performance.now(), Bun.sleep);
   const readBody = createBodyReader(pace);
   const call = createAuthCall({ ...deps, log, pace });
@@ -71,14 +58,6 @@ export function createApp(deps: AppDeps): App {
   const logFailure = createFailureLog(log);
   const logRefusal = createRefusalLog(log, deps.now);
   const pages = createPages({ ...deps, call, callbackRules, logFailure, logRefusal, readBody });
-  const answerVerify = createVerifyAnswer({
-    verify: deps.verify,
-    sessionMaxAgeSeconds: config.sessionMaxAgeSeconds,
-    readsBearer: config.bearer === "signed",
-    fixedHeaders,
-    onFailure: (cause, requestId) =>
-      log.error({ requestId, code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
-  });
   const openApi = createOpenApiAnswer(config, deps.version);
   const handlers: Readonly<Record<RouteName, Handler>> = {
     signUp: (context) => auth("signUp", context),
@@ -111,24 +90,15 @@ export function createApp(deps: AppDeps): App {
     if (shown.status >= 500) logFailure(shown, requestId);
     return isReadByPeople(context) ? pages.error(shown, context) : errorResponse(shown);
   };
-  const respond = createRespond({
-    describe: createRequestDescription(config.trustedProxies, nextRequestId),
+  return createRespond({
+    describe: createRequestDescription(config.trustedProxies, deps.nextRequestId),
     allowed: callbackRules.allowedOrigins,
     handlers,
     fail,
     refuse: pages.refusal,
-    finish: createFinish(fixedHeaders),
+    finish: createFinish(deps.fixedHeaders),
     logRefusal,
   });
-  const fastRoutes = createFastPath({
-    answerVerify,
-    readSession,
-    nextRequestId,
-    fixedHeaders,
-    keepsRequestIds: config.trustedProxies.length > 0 || config.socket !== null,
-    respond,
-  });
-  return { fetch: (request, peers) => respond(request, peers), routes: fastRoutes };
 }
 
 interface Pipeline {

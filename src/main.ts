@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import packageJson from "../package.json" with { type: "json" };
-import { run } from "./cli/program.ts";
+import { run } from "./cli/run.ts";
 import { loadConfig } from "./config/load.ts";
 import { takeEnvironment } from "./environment.ts";
 import { secretFileRisk } from "./config/secret-file.ts";

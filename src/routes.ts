@@ -257,6 +257,7 @@ export const routes = {
     summary: "Whether the server can answer",
     answer:
       "ready: 200, else 503; `{status,version,checks}`, within 2 s. A good database result may be 5 s old, on Neon any age while nobody asks",
+    fast: true,
     ok: "Health",
   },
   live: {
@@ -264,6 +265,7 @@ export const routes = {
     path: "/health/live",
     summary: "Whether the process answers",
     answer: "alive: 200 without asking the database",
+    fast: true,
     ok: "Alive",
   },
 } as const satisfies Record<string, Route>;

@@ -1,5 +1,5 @@
 import type { Server } from "bun";
-import type { App } from "./app.ts";
+import type { Front } from "./front.ts";
 import { AppError, CommandError } from "./errors.ts";
 import { errorResponse, publicError } from "./http/error-response.ts";
 
@@ -14,8 +14,8 @@ const parserBodyMaxBytes = 64 * 1024 * 1024;
 export interface Listener {
   readonly url: string;
   readonly port: number;
-  /** Puts the application in place of the 503 that is answered until then. */
-  serve(app: App): void;
+  /** Puts what answers in place of the 503 until then. */
+  serve(front: Front): void;
   /** Takes no new connection and resolves when the requests under way are answered. */
   drain(): Promise<void>;
   /** Cuts what is left. */
@@ -75,8 +75,8 @@ export function together(first: Listener, ...others: readonly Omit<Listener, "ur
   const all = [first, ...others];
   return {
     ...first,
-    serve(app) {
-      for (const one of all) one.serve(app);
+    serve(front) {
+      for (const one of all) one.serve(front);
     },
     drain: async () => void (await Promise.all(all.map((one) => one.drain()))),
     stop: async () => void (await Promise.all(all.map((one) => one.stop()))),

@@ -11,3 +11,8 @@ declare module "*.woff2" {
   const path: string;
   export default path;
 }
+declare module "*.gz" {
+  /** Where the file is. */
+  const path: string;
+  export default path;
+}

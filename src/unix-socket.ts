@@ -9,7 +9,7 @@ import {
   rmSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import type { App } from "./app.ts";
+import type { Front } from "./front.ts";
 import type { SocketConfig } from "./config/config.ts";
 import { CommandError } from "./errors.ts";
 import { socketPeers } from "./http/request.ts";
@@ -132,7 +132,7 @@ export function listenOnSocket({ path, mode, group }: SocketConfig): Omit<Listen
     throw error;
   }
   return {
-    serve({ fetch, routes }: App) {
+    serve({ fetch, routes }: Front) {
       server.reload({
         ...options,
         fetch: (request) => fetch(request, socketPeers),

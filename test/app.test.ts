@@ -7,6 +7,7 @@ import { createHashSlots } from "../src/auth/hash-slots.ts";
 import { createPasswords } from "../src/auth/password.ts";
 import { createUnits } from "../src/auth/unit-of-work.ts";
 import type { Database } from "../src/database/database.ts";
+import { createFront } from "../src/front.ts";
 import { openLog } from "../src/log.ts";
 import { createEndings } from "../src/session/endings.ts";
 import { createTokenReader, sessionCookieName } from "../src/session/cookie.ts";
@@ -52,16 +53,12 @@ describe.each(dialects)("an application on %s", (dialect) => {
       lives: endings.lives,
     };
     const verify = createVerifier(shared);
-    const app = createApp({
-      config,
-      version: "0",
-      log: openLog({ level: "silent", format: "json" }),
-      now: Date.now,
-      health: async () => new Response(),
+    const log = openLog({ level: "silent", format: "json" });
+    const health = async () => new Response();
+    const rest = { config, version: "0", log, health, readSession: createSessionReader(shared) };
+    const accounts = {
       describeEmail: () => ({}),
-      verify,
       rules: inputRules,
-      readSession: createSessionReader(shared),
       handle: createHandle({
         auth: async () =>
           createAuth({
@@ -96,14 +93,19 @@ describe.each(dialects)("an application on %s", (dialect) => {
         onRehashError: () => {},
         inBackground: () => {},
       }),
+    };
+    const front = createFront({
+      ...rest,
+      verify,
+      load: async (loaded) => createApp({ ...rest, ...accounts, ...loaded, now: Date.now }),
     });
     ask = async (path, init) => {
       const request = new Request(`http://localhost:3001${path}`, {
         ...init,
         headers: { host: "localhost:3001", cookie, ...init?.headers },
       });
-      const fast = app.routes[path];
-      return await (fast === undefined ? app.fetch(request, peers) : fast.GET(request, peers));
+      const fast = front.routes[path];
+      return await (fast === undefined ? front.fetch(request, peers) : fast.GET(request, peers));
     };
     const made = await ask("/api/auth/sign-up/email", {
       method: "POST",

@@ -25,7 +25,7 @@ describe.each(dialects)("S87: a clock that jumps, on %s", (dialect) => {
     const service = await openService({ config, log, version: "0", now: Date.now });
     closing.push(database.close, service.close);
     const ask = async (path: string, cookie: string, body?: object) =>
-      await service.app.fetch(
+      await service.front.fetch(
         new Request(`http://localhost:3001${path}`, {
           method: body === undefined ? "GET" : "POST",
           headers: {

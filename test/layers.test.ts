@@ -116,6 +116,8 @@ const areas = [
   "connection-cap",
   "app",
   "pages",
+  "accounts",
+  "front",
   "http",
   "auth",
   "session",

@@ -36,9 +36,9 @@ interface Settings {
   readonly sweepDelayMs: number;
 }
 
-function callsOf({ app }: Service) {
+function callsOf({ front }: Service) {
   const post = (path: string, body: object, headers: Record<string, string> = {}) =>
-    app.fetch(
+    front.fetch(
       new Request(`http://localhost:3001/api/auth${path}`, {
         method: "POST",
         headers: { host: "localhost:3001", "content-type": "application/json", ...headers },

@@ -1,4 +1,4 @@
-import listPath from "./common-passwords.txt" with { type: "file" };
+import listPath from "./common-passwords.txt.gz" with { type: "file" };
 import { readFileSync } from "node:fs";
 import { domainToUnicode } from "node:url";
 import type { Config } from "../config/config.ts";
@@ -45,7 +45,7 @@ export function fold(text: string): string {
  * 20 µs, beside a hash of tens of ms, and no memory but their own.
  */
 function loadCommonPasswords(): (folded: string) => boolean {
-  const lines = readFileSync(listPath);
+  const lines = Buffer.from(Bun.gunzipSync(readFileSync(listPath)));
   return (folded) => !folded.includes("\n") && lines.includes(`\n${folded}\n`);
 }
 

@@ -1,9 +1,9 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
 import { editDistance } from "../config/parse.ts";
-import { CommandError, ConfigError, reasonOf } from "../errors.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { addUsers, parsePid } from "./users-program.ts";
-import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
+import { type Command, type CommandContext, exitStatus } from "./command.ts";
+import { reportFailure, sayFailure } from "./failure.ts";
 
 const requestTimeoutMaxMs = 60_000;
 
@@ -27,7 +27,7 @@ function lazy<Options>(load: () => Promise<Command<Options>>): Command<Options> 
  * Runs one command line. @param argv the arguments after the program's name.
  * @returns the exit status; a failure was printed as `Error: …` and `Try: …` on stderr.
  */
-export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+export async function runProgram(argv: readonly string[], context: CommandContext): Promise<number> {
   let status: number = exitStatus.ok;
   const program = createProgram(context, (result) => {
     status = result;
@@ -39,35 +39,12 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     return status;
   } catch (error) {
     const usage = named === undefined ? "latchkey --help" : `latchkey ${named} --help`;
-    return reportFailure(error, context, { json: argv.includes("--json"), usage });
-  }
-}
-
-/**
- * Says why a command failed; with JSON also as one object on stdout: `{error: {message, remedy}}`, or
- * `{problems: [{variable, reason, remedy}]}` for a configuration that cannot be used.
- * @param usage the command that explains how the command is used.
- * @returns the exit status.
- */
-function reportFailure(
-  error: unknown,
-  context: CommandContext,
-  { json, usage }: { readonly json: boolean; readonly usage: string },
-): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return exitStatus.ok;
-  if (error instanceof ConfigError) {
-    for (const { variable, reason, remedy } of error.problems)
-      printFailure(context, `${variable}: ${reason}`, remedy);
-    if (json) context.stdout(JSON.stringify({ problems: error.problems }));
+    if (error instanceof CommanderError && error.exitCode === 0) return exitStatus.ok;
+    const json = argv.includes("--json");
+    if (!(error instanceof CommanderError)) return reportFailure(error, context, json);
+    sayFailure(context, { message: usageMessage(error), remedy: usage }, json);
     return exitStatus.usage;
   }
-  const isUsage = error instanceof CommanderError;
-  const message = isUsage ? usageMessage(error) : reasonOf(error);
-  const remedy = isUsage ? usage : error instanceof CommandError ? error.remedy : "latchkey doctor";
-  printFailure(context, message, remedy);
-  if (json) context.stdout(JSON.stringify({ error: { message, remedy } }));
-  const isWrongInput = error instanceof CommandError && error.wrongInput !== undefined;
-  return isUsage || isWrongInput ? exitStatus.usage : exitStatus.failed;
 }
 
 /** Commander puts its suggestions on a line of their own. */

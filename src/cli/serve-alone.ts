@@ -41,7 +41,7 @@ export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): 
     throw error;
   }
   logStrays(log);
-  listener.serve(service.app);
+  listener.serve(service.front);
   const stopCapping = watchConnections(config, log);
   describeListening(announcing, config, listener.url);
   log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");

@@ -40,7 +40,7 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
     // Not before it can answer: others may be serving, and have no use for a part that answers 503.
     const port = listen(config.host, config.port, { sharesPort: true });
     listener = config.socket === null ? port : together(port, listenOnSocket(config.socket));
-    listener.serve(service.app);
+    listener.serve(service.front);
   } catch (error) {
     const remedy = error instanceof CommandError ? error.remedy : "latchkey doctor";
     link.send({ kind: "failed", message: reasonOf(error), remedy });

@@ -1,5 +1,4 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import { openChangeGuard } from "./sessions/change-guard.ts";
 import { openSqliteSessions, sessionLookup } from "./sessions/sqlite-sessions.ts";
 import { journalText, missingMigrations } from "./apply-migrations.ts";
@@ -7,7 +6,7 @@ import type { Database, Parameter, Row, Transaction } from "./database.ts";
 import { type OpenFile, watchOpenFile } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
 import { storeFailure, storeUnavailable } from "./store-error.ts";
-import * as schema from "./schema.sqlite.ts";
+import type * as sqliteOrm from "./sqlite-orm.ts";
 
 /** How long a write waits for the file's lock, another writer's or another process's, before 503. */
 const lockTimeoutMs = 2_000;
@@ -39,8 +38,8 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void, isG
     isGuest,
   );
   for (const connection of [writer, reader]) connection.run("PRAGMA busy_timeout = 0");
-  const readingDb = drizzle(reader, { schema });
-  const writingDb = drizzle(writer, { schema });
+  const readingDb = lazyOrm(reader);
+  const writingDb = lazyOrm(writer);
   const acquire = createLock();
 
   const begin = async (): Promise<Transaction> => {
@@ -63,7 +62,9 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void, isG
   return {
     driver: "sqlite",
     provider: "sqlite",
-    schema,
+    get schema() {
+      return loadOrm().schema;
+    },
     sessions: {
       find(token) {
         if (file.isLost()) requireOwn(file);
@@ -71,7 +72,7 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void, isG
       },
       close: () => lookUps.close(),
     },
-    reads: () => readingDb,
+    reads: readingDb,
     requireOpen() {
       if (file.isLost()) requireOwn(file);
     },
@@ -129,6 +130,16 @@ export function openSqlite(path: string, onFileLost: (error: Error) => void, isG
   };
 }
 
+/** Required where it is used: verify and health ask without it. */
+function loadOrm(): typeof sqliteOrm {
+  return require("./sqlite-orm.ts") as typeof sqliteOrm;
+}
+
+function lazyOrm(connection: SqliteDatabase): () => object {
+  let db: object | undefined;
+  return () => (db ??= loadOrm().wrapSqlite(connection));
+}
+
 /** @throws AppError 503. */
 function requireOwn(file: OpenFile): void {
   try {
@@ -147,7 +158,12 @@ function saveLog(writer: SqliteDatabase): void {
   }
 }
 
-function transaction(writer: SqliteDatabase, db: object, file: OpenFile, release: () => void): Transaction {
+function transaction(
+  writer: SqliteDatabase,
+  db: () => object,
+  file: OpenFile,
+  release: () => void,
+): Transaction {
   let isOpen = true;
   // Once: whoever has the lock by then must not lose it, nor a transaction that is theirs.
   const end = () => {
@@ -163,7 +179,9 @@ function transaction(writer: SqliteDatabase, db: object, file: OpenFile, release
     }
   };
   return {
-    db,
+    get db() {
+      return db();
+    },
     async query(text, parameters = []) {
       return writer
         .query<Record<string, unknown>, (string | number | boolean | null)[]>(text)

@@ -14,6 +14,8 @@ export type FastRoutes = Readonly<Record<string, { readonly GET: Handle; readonl
 export interface FastPathDeps {
   readonly answerVerify: AnswerVerify;
   readonly readSession: ReadSession;
+  readonly health: () => Promise<Response>;
+  readonly live: () => Response;
   readonly nextRequestId: () => string;
   /** Headers that every answer carries. */
   readonly fixedHeaders: Readonly<Record<string, string>>;
@@ -23,8 +25,8 @@ export interface FastPathDeps {
 }
 
 /**
- * Builds what answers the routes that every API behind latchkey pays for, ahead of Elysia; a request that is not plain
- * goes the whole way.
+ * Builds what answers the routes that every API behind latchkey pays for, and those that look after it, ahead of Elysia; a request
+ * that is not plain goes the whole way.
  */
 export function createFastPath(deps: FastPathDeps): FastRoutes {
   const isGoodHost = createHostMemory();
@@ -39,6 +41,8 @@ export function createFastPath(deps: FastPathDeps): FastRoutes {
       isPlain(request) ? deps.answerVerify(request, deps.nextRequestId()) : deps.respond(request, peers),
     getSession: session,
     session,
+    health: createHealthHandler(deps, isPlain, deps.health),
+    live: createHealthHandler(deps, isPlain, deps.live),
   };
   return Object.fromEntries(
     routeList.flatMap(({ name, path }) => {
@@ -74,6 +78,22 @@ function createSessionHandler(deps: FastPathDeps, isPlain: (request: Request) =>
     } catch {
       return deps.respond(request, peers);
     }
+  };
+}
+
+/** Health, for callers without an Origin, too. */
+function createHealthHandler(
+  { respond, nextRequestId, fixedHeaders }: FastPathDeps,
+  isPlain: (request: Request) => boolean,
+  look: () => Answer,
+): Handle {
+  const fixed = Object.entries({ ...fixedHeaders, Vary: "Origin" });
+  return async (request, peers) => {
+    if (request.headers.has("origin") || !isPlain(request)) return await respond(request, peers);
+    const answer = await look();
+    answer.headers.set("X-Request-Id", nextRequestId());
+    for (const [name, value] of fixed) answer.headers.set(name, value);
+    return answer;
   };
 }
 

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from "node:crypto";
 import { createBoundedMap } from "../bounded-map.ts";
 
 /** A signature in base64: 32 bytes in 44 characters, the last letter with no bits beyond them. */
@@ -98,7 +97,7 @@ export function verifySignedToken(value: string, secrets: readonly string[]): Si
   if (!signaturePattern.test(encoded)) return null;
   const token = value.slice(0, dot);
   const signature = Buffer.from(encoded, "base64");
-  const key = secrets.findIndex((secret) => timingSafeEqual(hmac(token, secret), signature));
+  const key = secrets.findIndex((secret) => crypto.timingSafeEqual(hmac(token, secret), signature));
   return key === -1 ? null : { token, key };
 }
 

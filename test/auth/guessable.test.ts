@@ -1,12 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import { join } from "node:path";
 import { commonPasswords } from "../../docs/write-common-passwords.ts";
 import { createGuessRules, type PasswordOwner } from "../../src/auth/guessable.ts";
 import { AppError } from "../../src/errors.ts";
 import { corpus } from "../support/corpus.ts";
 
-const list = readFileSync(join(import.meta.dir, "../../src/auth/common-passwords.txt"), "utf8");
+const list = gunzipSync(
+  readFileSync(join(import.meta.dir, "../../src/auth/common-passwords.txt.gz")),
+).toString();
 const listed = list.trim().split("\n");
 const rules = { passwordCommon: "refuse", brandName: "latchkey" } as const;
 const refuse = createGuessRules(rules);

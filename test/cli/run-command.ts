@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../../src/cli/program.ts";
+import { run } from "../../src/cli/run.ts";
 import type { Environment } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { secretFileRisk } from "../../src/config/secret-file.ts";

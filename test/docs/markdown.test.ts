@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
-import { run } from "../../src/cli/program.ts";
+import { run } from "../../src/cli/run.ts";
 import {
   codeSpans,
   type Document,

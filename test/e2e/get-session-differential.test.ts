@@ -384,7 +384,7 @@ describe.each(dialects)("get-session at the very millisecond on %s", (dialect) =
     const log = openLog({ level: "silent", format: "json" });
     service = await openService({ config, log, version: "0", now: Date.now });
     listener = listen("127.0.0.1", 0);
-    listener.serve(service.app);
+    listener.serve(service.front);
     const origin = "http://localhost:3001";
     asker = { dialect, database, url: listener.url, origin, cookieName: "better-auth.session_token" };
   });

@@ -50,6 +50,15 @@ const count = (answers: readonly Answer[], status: number) =>
   answers.filter((answer) => answer.status === status).length;
 const times = <T>(number: number, make: (at: number) => Promise<T>) =>
   Promise.all(Array.from({ length: number }, (_, at) => make(at)));
+/** Asks so many at once. On a slow machine the line of hashes may be too long for one of them, who then asks again. */
+const askAtOnce = (number: number, ask: (at: number) => Promise<Answer>) =>
+  times(number, async (at) => {
+    for (;;) {
+      const answer = await ask(at);
+      if (!answer.body.includes('"TOO_BUSY"')) return answer;
+      await Bun.sleep(100);
+    }
+  });
 const deviceOf = ({ cookies }: Answer) =>
   cookies.map((cookie) => cookie.split(";")[0] ?? "").find((cookie) => cookie.includes("latchkey.device")) ??
   "";
@@ -129,9 +138,9 @@ describe.each(dialects)("limits on %s", (dialect) => {
   test("S13: an e-mail without an account counts alike, and is answered alike", async () => {
     const server = await start();
     const { email } = await addMember(database);
-    const known = await times(20, () => signIn(server, email, wrong, newAddress()));
+    const known = await askAtOnce(20, () => signIn(server, email, wrong, newAddress()));
     const [unknown, ms] = await timed(() =>
-      times(20, () => signIn(server, "nobody@example.com", wrong, newAddress())),
+      askAtOnce(20, () => signIn(server, "nobody@example.com", wrong, newAddress())),
     );
     const tried = count(unknown, 401);
     expect(tried).toBeGreaterThanOrEqual(5);
@@ -187,7 +196,7 @@ describe.each(dialects)("limits on %s", (dialect) => {
     const env = { LATCHKEY_LIMIT_SIGN_IN: "10/15m" };
     const pair = [await start(env), await start(env)] as const;
     const address = newAddress();
-    const answers = await times(50, (at) =>
+    const answers = await askAtOnce(50, (at) =>
       signIn(pair[at % 2 === 0 ? 0 : 1], `n${at}@example.com`, wrong, address),
     );
     expect([count(answers, 401), count(answers, 429)]).toEqual([10, 40]);
@@ -219,7 +228,7 @@ describe.each(dialects)("limits on %s", (dialect) => {
     const address = newAddress();
     const members = await times(12, () => addMember(database));
     for (const half of [members, members]) {
-      const answers = await times(half.length, (at) =>
+      const answers = await askAtOnce(half.length, (at) =>
         signIn(server, half[at]?.email ?? "", memberPassword, address),
       );
       expect(answers.map(({ status }) => status)).toEqual(half.map(() => 200));
@@ -241,7 +250,7 @@ describe.each(dialects)("limits on %s", (dialect) => {
         { name: "A", email: to, password: memberPassword },
         { "x-forwarded-for": address },
       );
-    const answers = await times(12, (at) => signUp(at < 2 ? email : `up-${at}-${dialect}@example.com`));
+    const answers = await askAtOnce(12, (at) => signUp(at < 2 ? email : `up-${at}-${dialect}@example.com`));
     expect(count(answers, 422) + count(answers, 200)).toBe(6);
     expect(count(answers, 429)).toBe(6);
     const made = await database.query(`SELECT id FROM "user" WHERE email LIKE 'up-%'`);
@@ -258,7 +267,7 @@ describe.each(dialects)("limits on %s", (dialect) => {
       const { email } = await addMember(database);
       const session =
         (await signIn(server, email, memberPassword, newAddress())).cookies[0]?.split(";")[0] ?? "";
-      const answers = await times(14, () =>
+      const answers = await askAtOnce(14, () =>
         post(server, path, body, { cookie: session, "x-forwarded-for": newAddress() }),
       );
       expect([count(answers, 400), count(answers, 429)]).toEqual([10, 4]);
@@ -276,7 +285,7 @@ describe.each(dialects)("limits on %s", (dialect) => {
       "nonsense",
       "203.0.113.1, 127.0.0.1",
     ];
-    const answers = await times(14, (at) =>
+    const answers = await askAtOnce(14, (at) =>
       signIn(server, `s${at}@example.com`, wrong, spoofs[at % spoofs.length] ?? ""),
     );
     expect([count(answers, 401), count(answers, 429)]).toEqual([5, 9]);
@@ -285,7 +294,7 @@ describe.each(dialects)("limits on %s", (dialect) => {
   test("S14: of IPv6, a network of 2^64 addresses is one", async () => {
     const server = await start({ LATCHKEY_LIMIT_SIGN_IN: "5/15m" });
     const from = (network: number, host: number) => `2001:db8:${network}::${host.toString(16)}`;
-    const answers = await times(9, (at) => signIn(server, `v${at}@example.com`, wrong, from(7, at + 1)));
+    const answers = await askAtOnce(9, (at) => signIn(server, `v${at}@example.com`, wrong, from(7, at + 1)));
     expect([count(answers, 401), count(answers, 429)]).toEqual([5, 4]);
     expect((await signIn(server, "v@example.com", wrong, from(8, 1))).status).toBe(401);
   });

@@ -6,8 +6,11 @@ import { addMember } from "../support/member.ts";
 
 setDefaultTimeout(120_000);
 
-/** The bench has 500 pairs and goals of 5 %; these are as few as tell a hash that is left out, on a busy machine too. */
-const pairs = 40;
+/**
+ * The bench has 500 pairs and goals of 5 %; these are as few as tell a hash that is left out. A busy machine asks for more of them,
+ * up to so many: what chance does is gone then, and a hash that is left out is not.
+ */
+const [pairsMin, pairsMax] = [40, 200];
 
 describe.each(dialects)("S11: a refused sign-in on %s", (dialect) => {
   test("takes an unknown e-mail as long as a wrong password", async () => {
@@ -25,7 +28,10 @@ describe.each(dialects)("S11: a refused sign-in on %s", (dialect) => {
       return performance.now() - asked;
     };
     const [unknown, wrong]: [number[], number[]] = [[], []];
-    for (let pair = 0; pair < pairs; pair += 1) {
+    const found = () => ({ ratio: median(unknown) / median(wrong), auc: chanceBelow(unknown, wrong) });
+    const isAlike = ({ ratio, auc }: ReturnType<typeof found>) =>
+      ratio > 0.75 && ratio < 1.33 && auc > 0.2 && auc < 0.8;
+    for (let pair = 0; pair < pairsMin || (pair < pairsMax && !isAlike(found())); pair += 1) {
       // In turn, and the other way round each time: whatever drifts drifts for both.
       const nobody = known.email.replace("@", `${pair % 10}@`).slice(1);
       const first = await timed(pair % 2 === 0 ? nobody : known.email);
@@ -33,11 +39,7 @@ describe.each(dialects)("S11: a refused sign-in on %s", (dialect) => {
       unknown.push(pair % 2 === 0 ? first : second);
       wrong.push(pair % 2 === 0 ? second : first);
     }
-    const found = { ratio: median(unknown) / median(wrong), auc: chanceBelow(unknown, wrong) };
-    expect(found.ratio).toBeGreaterThan(0.75);
-    expect(found.ratio).toBeLessThan(1.33);
-    expect(found.auc).toBeGreaterThan(0.2);
-    expect(found.auc).toBeLessThan(0.8);
+    expect(found()).toSatisfy(isAlike);
     await server.stop();
     await database.close();
   });

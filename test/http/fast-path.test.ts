@@ -13,6 +13,8 @@ function open(deps: Partial<FastPathDeps> = {}) {
     answerVerify: (_request, requestId) =>
       new Response("verified", { headers: { "X-Request-Id": requestId } }),
     readSession: (cookie) => (cookie === null ? { isKnown: false } : `{"of":"${cookie}"}`),
+    health: async () => new Response("healthy", { status: 503 }),
+    live: () => new Response("alive"),
     nextRequestId: () => `id-${(count += 1)}`,
     fixedHeaders: { "X-Content-Type-Options": "nosniff" },
     keepsRequestIds: false,
@@ -45,7 +47,7 @@ describe("createFastPath", () => {
   test("has the routes that the table calls fast, with and without a trailing slash, for GET and HEAD", () => {
     const { routes } = open();
     const fast = routeList.flatMap(({ path, fast: isFast }) => (isFast === true ? [path, `${path}/`] : []));
-    expect(fast.length).toBe(6);
+    expect(fast.length).toBe(10);
     expect(Object.keys(routes).toSorted()).toEqual(fast.toSorted());
     for (const route of Object.values(routes)) expect(route.HEAD).toBe(route.GET);
   });
@@ -66,6 +68,21 @@ describe("createFastPath", () => {
     expect([...(first?.headers ?? [])].filter(([name]) => name.startsWith("access-control"))).toEqual([]);
   });
 
+  test.each([
+    ["/health", "healthy", 503],
+    ["/health/", "healthy", 503],
+    ["/health/live", "alive", 200],
+  ])("answers %s itself, with every answer's headers", async (path, body, status) => {
+    const { ask, handedOn } = open();
+    const answer = await ask(path);
+    expect([answer?.status, await answer?.text(), handedOn.length]).toEqual([status, body, 0]);
+    expect(Object.fromEntries(answer?.headers ?? [])).toMatchObject({
+      vary: "Origin",
+      "x-content-type-options": "nosniff",
+      "x-request-id": "id-1",
+    });
+  });
+
   test("waits for a store that does not answer at once", async () => {
     const { text } = open({ readSession: async (header) => `later ${header}` });
     expect(await text("/api/auth/session", cookie)).toBe("later a=1");
@@ -77,6 +94,9 @@ describe("createFastPath", () => {
       "/api/auth/get-session",
       { ...cookie, origin: "http://localhost:3000" },
     ],
+    ["an Origin, for which CORS is due", "/health", { origin: "http://localhost:3000" }],
+    ["a query, in which a parameter may stand twice", "/health?x=1&x=2", {}],
+    ["a host that is none", "/health/live", { host: "a, b" }],
     ["a query, which BetterAuth may know", "/api/auth/get-session?disableRefresh=true", cookie],
     ["an empty query", "/api/auth/get-session?", cookie],
     ["a query, in which a parameter may stand twice", "/api/auth/verify?x=1&x=2", cookie],

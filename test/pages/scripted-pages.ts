@@ -1,4 +1,5 @@
 import { createApp } from "../../src/app.ts";
+import { createFront } from "../../src/front.ts";
 import type { AuthRequest } from "../../src/auth/handle.ts";
 import { openLog } from "../../src/log.ts";
 import { load } from "../config/load.ts";
@@ -79,23 +80,31 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
   const { config } = load({ BETTER_AUTH_URL: "http://localhost:3001", ...script.env });
   const user = script.user ?? { name: "Ann Example", email: "ann@example.com" };
   const sessions = script.sessions ?? [here];
-  const app = createApp({
+  const rest = {
     config,
     version: "0.0.0",
     log: openLog({ level: "silent", format: "json" }),
-    describeEmail: () => ({}),
-    handle: (request) => answerOf(script, request, sessions),
-    verify: () => ({ refusal: "NO_CREDENTIALS" }),
-    rules: inputRules,
-    readSession: (cookie) =>
+    verify: () => ({ refusal: "NO_CREDENTIALS" }) as const,
+    readSession: (cookie: string | null) =>
       cookie?.includes("session_token=ann") === true
         ? JSON.stringify({ user, session: sessions.find(({ id }) => id === script.current) ?? sessions[0] })
         : { isKnown: false },
     health: async () => new Response(),
-    now: script.now ?? (() => scriptedNow),
+  };
+  const front = createFront({
+    ...rest,
+    load: async (shared) =>
+      createApp({
+        ...rest,
+        ...shared,
+        describeEmail: () => ({}),
+        handle: (request) => answerOf(script, request, sessions),
+        rules: inputRules,
+        now: script.now ?? (() => scriptedNow),
+      }),
   });
   const peers = { requestIP: () => ({ address: "127.0.0.1", family: "IPv4", port: 1 }) as const };
-  return (request) => app.fetch(request, peers);
+  return (request) => front.fetch(request, peers);
 }
 
 async function answerOf(
