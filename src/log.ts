@@ -1,7 +1,6 @@
-import { Writable } from "node:stream";
 import pino, { type Logger } from "pino";
-import type * as pinoPretty from "pino-pretty";
 import { describeCause } from "./errors.ts";
+import type * as logPretty from "./log-pretty.ts";
 import { createLogWriter, type LogWriter } from "./log-writer.ts";
 
 export type Log = Logger;
@@ -54,15 +53,7 @@ function lineOfDropped(count: number, format: LogOptions["format"]): string {
   return format === "pretty" ? `WARN: ${msg}\n` : `${JSON.stringify(line)}\n`;
 }
 
-/** A stream, not a transport: transports load files that the executable does not have. */
+/** Required where it is used: a server that writes JSON starts without it. */
 function prettyStream(writer: LogWriter) {
-  // Required where it is used: a server that writes JSON starts without it.
-  const { default: pretty } = require("pino-pretty") as typeof pinoPretty;
-  const destination = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      writer.write(chunk.toString());
-      done();
-    },
-  });
-  return pretty({ destination, colorize: process.stderr.isTTY === true });
+  return (require("./log-pretty.ts") as typeof logPretty).prettyStream(writer, process.stderr.isTTY === true);
 }

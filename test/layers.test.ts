@@ -124,6 +124,7 @@ const areas = [
   "database",
   "data-directory",
   "log",
+  "log-pretty",
   "log-writer",
   "config",
   "durable-file",

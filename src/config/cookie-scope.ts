@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import type * as tldts from "tldts";
 import { isHostname } from "./listen.ts";
 import { quote, parseChoice, accepted, type Parsed, refused } from "./parse.ts";
+import type * as publicSuffixes from "./public-suffix.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
 
 export interface CookieSettings {
@@ -52,10 +52,7 @@ function suggestDomain(host: string | undefined): string {
     : "the parent domain of BETTER_AUTH_URL, such as example.com";
 }
 
-/** Whether strangers register names below a domain (https://publicsuffix.org), so that browsers refuse it. */
-export function isPublicSuffix(domain: string): boolean {
-  // Required where it is used: a server without a cookie domain starts without the list.
-  const { parse } = require("tldts") as typeof tldts;
-  const { publicSuffix, isIcann, isPrivate } = parse(domain, { allowPrivateDomains: true });
-  return publicSuffix === domain && (isIcann === true || isPrivate === true || !domain.includes("."));
+/** Required where it is used: a server without a cookie domain starts without the list of all suffixes. */
+function isPublicSuffix(domain: string): boolean {
+  return (require("./public-suffix.ts") as typeof publicSuffixes).isPublicSuffix(domain);
 }

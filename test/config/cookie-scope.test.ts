@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { isPublicSuffix } from "../../src/config/cookie-scope.ts";
+import { isPublicSuffix } from "../../src/config/public-suffix.ts";
 import { load, problemsOf } from "./load.ts";
 
 const HTTPS = { BETTER_AUTH_URL: "https://auth.eu.example.com" };
