@@ -3,22 +3,23 @@ import { readFileSync } from "node:fs";
 /** Linux counts a process's time in hundredths of a second, whatever the kernel's own tick. */
 const microsPerTick = 10_000;
 
-/** CPU time of a process and of those that it started and that still run, in µs; null where there is no /proc. */
+/**
+ * CPU time of a process and of those that it started, in µs, also of those that have ended: a database's connections come
+ * and go. Null where there is no /proc.
+ */
 export function cpuMicros(pid: number): number | null {
-  const own = ownCpuMicros(pid);
+  const own = readText(`/proc/${pid}/stat`);
+  if (own === undefined) return null;
   const children = readText(`/proc/${pid}/task/${pid}/children`)?.match(/\d+/g) ?? [];
-  return own === null ? null : children.reduce((sum, child) => sum + (ownCpuMicros(Number(child)) ?? 0), own);
+  const stats = [own, ...children.map((child) => readText(`/proc/${child}/stat`) ?? "")];
+  return stats.reduce((sum, stat) => sum + statMicros(stat), 0);
 }
 
-/** Of all of its threads, user and system. */
-function ownCpuMicros(pid: number): number | null {
-  try {
-    // The name in parentheses may contain spaces; utime and stime are the 14th and 15th fields.
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * microsPerTick;
-  } catch {
-    return null;
-  }
+/** Reads proc(5)'s `stat`: the time of all threads, user and system, and of the children that were waited for, in µs. */
+export function statMicros(stat: string): number {
+  // The name in parentheses may contain spaces; utime, stime, cutime and cstime are the 14th to 17th fields.
+  const fields = stat.split(") ").at(-1)?.split(" ").slice(11, 15) ?? [];
+  return fields.reduce((sum, ticks) => sum + Number(ticks), 0) * microsPerTick;
 }
 
 /** Memory of a process in MB (10^6 bytes). */

@@ -1,0 +1,14 @@
+import { expect, test } from "bun:test";
+import { cpuMicros, statMicros } from "./process-usage.ts";
+
+test("adds up a process's own time and that of its ended children, whatever it is called", () => {
+  const stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 200 0 0 7 5 30 8 20 0 1 0 100";
+  expect(statMicros(stat)).toBe((7 + 5 + 30 + 8) * 10_000);
+});
+
+test.skipIf(process.platform !== "linux")("counts what an ended child has used", async () => {
+  const before = cpuMicros(process.pid) ?? Number.NaN;
+  const spin = "const end = performance.now() + 150; while (performance.now() < end);";
+  await Bun.spawn([process.execPath, "-e", spin]).exited;
+  expect((cpuMicros(process.pid) ?? 0) - before).toBeGreaterThanOrEqual(100_000);
+});
