@@ -1,3 +1,4 @@
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { SQL } from "bun";
 import { cached, requireProgram, run } from "./build.ts";
@@ -23,12 +24,12 @@ export const gotrue: Peer = {
     const directory = await cached(folder, async (into) => {
       const source = `github.com/supabase/auth@${commit}`;
       const env = { CGO_ENABLED: "0", GOTOOLCHAIN: "auto", GOBIN: into };
+      await run([go, "install", "-ldflags", "-s -w", source], { cwd: into, env });
       const downloaded: unknown = JSON.parse(
         await run([go, "mod", "download", "-json", source], { cwd: into, env }),
       );
       const migrations = join(requireText(downloaded, "Dir"), "migrations");
-      await run(["cp", "-R", migrations, join(into, "migrations")], { cwd: into });
-      await run([go, "install", "-ldflags", "-s -w", source], { cwd: into, env });
+      cpSync(migrations, join(into, "migrations"), { recursive: true });
     });
     return join(directory, "auth");
   },

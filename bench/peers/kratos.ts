@@ -20,7 +20,7 @@ export function kratos(database: Peer["database"]): Peer {
     version,
     database,
     limits:
-      "it has none of its own; the look-up of leaked passwords at a service elsewhere is off, telemetry too",
+      "it has none of its own; the look-up of leaked passwords at a service elsewhere is off, telemetry too; 20 connections to PostgreSQL, kept",
     asked: "GET /sessions/whoami",
     healthPath: "/health/ready",
     build,
@@ -134,6 +134,7 @@ function configOf({ directory, port }: Place) {
 
 function environmentOf({ directory, databaseUrl }: Place): Record<string, string> {
   const file = `sqlite://${join(directory, "kratos.db")}?_fk=true&mode=rwc`;
-  const dsn = databaseUrl === null ? file : `${databaseUrl}?sslmode=disable`;
-  return { DSN: dsn, SQA_OPT_OUT: "true" };
+  // By default it connects anew at most requests.
+  const server = `${databaseUrl}?sslmode=disable&max_conns=20&max_idle_conns=20`;
+  return { DSN: databaseUrl === null ? file : server, SQA_OPT_OUT: "true" };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { forgetProcess, watchProcess } from "../../test/support/reaper.ts";
 import { within } from "../../test/support/within.ts";
-import { type Cores, pinned } from "../machine/cores.ts";
+import { type CoreSet, type Cores, pinned } from "../machine/cores.ts";
 import { titleOf } from "../report/peers/measures.ts";
 import type { Target } from "../targets/target.ts";
 import type { Peer, Place } from "./peer.ts";
@@ -17,15 +17,16 @@ export interface Installed {
   readonly place: Place;
 }
 
-/** Starts it on the one core of a server. @returns once it has said that it is ready, with the ms since it was spawned. */
+/** @param on by default the one core of a server. @returns once it has said that it is ready, with the ms since it was spawned. */
 export async function startPeer(
   { peer, program, place }: Installed,
   cores: Cores | null,
+  on: CoreSet = "server",
 ): Promise<Target & { readonly startMs: number }> {
   const { args, env } = peer.command(program, place);
   const log = join(place.directory, "server.log");
   const startedAt = performance.now();
-  const child = Bun.spawn(pinned([program, ...args], cores, "server"), {
+  const child = Bun.spawn(pinned([program, ...args], cores, on), {
     cwd: place.directory,
     env: { PATH: process.env["PATH"] ?? "", HOME: place.directory, ...env },
     stdin: "ignore",

@@ -19,7 +19,7 @@ import {
   titleOf,
 } from "../report/peers/measures.ts";
 import { addFigure, addRatio, type Sample, type Series } from "../report/results.ts";
-import { spreadOf } from "../report/statistics.ts";
+import { mean, spreadOf } from "../report/statistics.ts";
 import type { Target } from "../targets/target.ts";
 import { interleave, loadRunners, loadSpec, runChecked, type Runner, sampleOf } from "./interleave.ts";
 
@@ -28,6 +28,8 @@ const visitors = 100;
 /** What start-up leaves behind is collected by then. */
 const restMs = 3_000;
 const signInConnections = 8;
+/** So many verifies before all rounds: Node compiles what it runs often. */
+const warmUpRequests = 3_000;
 /** A machine too slow for its sign-ins in this time has fewer measured. */
 const atMostMs = 120_000;
 
@@ -48,20 +50,17 @@ export const peers: Workload = {
   run: (bench) =>
     withOpened(async (opened) => {
       const postgres = await sharedPostgres();
-      const contenders: Contender[] = [];
+      const installed: Installed[] = [];
       for (const peer of peersOf(bench)) {
         const program = await build(bench, peer);
         if (program === null) continue;
         const databaseUrl = peer.database === "postgres" ? await postgres.createDatabase() : null;
         if (databaseUrl !== null)
           opened(databaseUrl, (url) => postgres.dropDatabase(new URL(url).pathname.slice(1)));
-        const place = { directory: temporaryDirectory("bench-peer"), port: freePort(), databaseUrl };
-        await attempt(
-          bench,
-          `peers, signing up ${visitors} at ${titleOf(peer)}`,
-          async () => void contenders.push(await fill(bench, { peer, program, place })),
-        );
+        const directory = temporaryDirectory("bench-peer");
+        installed.push({ peer, program, place: { directory, port: freePort(), databaseUrl } });
       }
+      const contenders = await fillAll(bench, installed);
       await attempt(bench, "peers, start", () => measureStarts(bench, contenders));
       const running: Running[] = [];
       for (const contender of contenders)
@@ -102,18 +101,33 @@ async function build({ results, tell }: Bench, peer: Peer): Promise<string | nul
   try {
     return await peer.build();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    // Where a registry is on this network is nobody's business.
+    const reason = (error instanceof Error ? error.message : String(error)).replaceAll(
+      /https?:\/\/\S+/g,
+      "…",
+    );
     tell(`LEFT OUT ${titleOf(peer)}: ${reason}`);
     results.peers.missing.push({ name: `${titleOf(peer)} (${peer.version})`, reason });
     return null;
   }
 }
 
+/** All at once. @returns those that took everybody, in their order. */
+async function fillAll(bench: Bench, installed: readonly Installed[]): Promise<Contender[]> {
+  const filled = new Map<Installed, Contender>();
+  const fillOne = (one: Installed) =>
+    attempt(bench, `peers, signing up ${visitors} at ${titleOf(one.peer)}`, async () => {
+      filled.set(one, await fill(bench, one));
+    });
+  await Promise.all(installed.map(fillOne));
+  return installed.flatMap((one) => filled.get(one) ?? []);
+}
+
 /** Signs everybody up, in a process that ends after it: what is measured has an existing database. */
 async function fill({ cores }: Bench, installed: Installed): Promise<Contender> {
   const { peer, program, place } = installed;
   await peer.prepare?.(program, place);
-  const target = await startPeer(installed, cores);
+  const target = await startPeer(installed, cores, "all");
   try {
     return { installed, requests: await seed(peer, target, visitors), found: new Map() };
   } finally {
@@ -145,6 +159,7 @@ async function measureVerify(
       target,
       requests: requests.verify,
       connections,
+      prime: connections === 1 || bench.options.quick ? 0 : warmUpRequests,
       ...databaseOf(installed, postgres),
     }));
     const title = `peers, verify, ${connections} connection${connections === 1 ? "" : "s"}`;
@@ -179,7 +194,12 @@ async function measureSignIns(
     }),
   );
   const series = await interleave(bench, "peers, sign-in", runners);
-  for (const [index, { found }] of running.entries()) keep(found, series[index], signInMeasures);
+  for (const [index, { found }] of running.entries()) {
+    keep(found, series[index], signInMeasures);
+    // A round's is a few of the ticks that a process's time is counted in.
+    const database = found.get("signInDatabaseCpu");
+    if (database !== undefined) found.set("signInDatabaseCpu", [mean(database)]);
+  }
   takeMemory("memorySignedIn", running);
   addRatios(bench, "sign-in", "peers, sign-in", running, series);
 }
@@ -188,11 +208,14 @@ function databaseOf({ peer }: Installed, { pid }: TestPostgres) {
   return peer.database === "postgres" ? { databasePid: pid } : {};
 }
 
-/** A sample a sign-in, from one a request. */
+/** A sample a sign-in, from one a request. How long a sign-in takes is not known where it is several. */
 function ofSteps(sample: Sample, steps: number): Sample {
+  if (steps === 1) return sample;
   const { perSecond, cpuMicros, databaseCpuMicros } = sample;
   return {
     ...sample,
+    p50Ms: Number.NaN,
+    p99Ms: Number.NaN,
     perSecond: perSecond / steps,
     cpuMicros: cpuMicros === null ? null : cpuMicros * steps,
     ...(databaseCpuMicros === undefined ? {} : { databaseCpuMicros: databaseCpuMicros * steps }),
