@@ -15,9 +15,7 @@ const packages = {
   "better-sqlite3": "12.11.1",
   pg: "8.23.1",
 };
-/** Raised when `better-auth-server.mjs` changes: it stands beside its packages. */
-const edition = 1;
-const folder = `better-auth-${version}-${edition}`;
+const folder = `better-auth-${version}`;
 const serverPath = join(cacheDirectory, folder, "server.mjs");
 const titles = { express: "Express", hono: "Hono" } as const;
 
@@ -53,8 +51,9 @@ async function install(): Promise<void> {
     const manifest = { name: "peer", private: true, type: "module", dependencies: packages };
     writeFileSync(join(into, "package.json"), JSON.stringify(manifest));
     await run([npm, "install", "--no-audit", "--no-fund"], { cwd: into });
-    copyFileSync(join(import.meta.dir, "better-auth-server.mjs"), join(into, "server.mjs"));
   });
+  // It has to stand beside its packages, and may be another since they were installed.
+  copyFileSync(join(import.meta.dir, "better-auth-server.mjs"), serverPath);
 }
 
 function environmentOf(framework: string, { directory, port, databaseUrl }: Place): Record<string, string> {
