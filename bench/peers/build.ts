@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /** Ignored by git; removed by hand when it is in the way. */
 export const cacheDirectory = join(import.meta.dir, ".cache");
@@ -53,6 +53,7 @@ export async function run(command: readonly string[], { cwd, env = {} }: RunOpti
     child.exited,
   ]);
   if (child.exitCode === 0) return stdout;
+  const [program = "", verb = ""] = command;
   const written = `${stdout}${stderr}`.trim().slice(-shownCharacters);
-  throw new Error(`${command.slice(0, 3).join(" ")} failed (${child.exitCode}): ${written}`);
+  throw new Error(`${basename(program)} ${verb} failed (${child.exitCode}): ${written}`);
 }

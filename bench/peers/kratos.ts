@@ -4,6 +4,7 @@ import { cached, requireProgram, run } from "./build.ts";
 import { call, post, requireText, textAt } from "./call.ts";
 import type { Peer, Place } from "./peer.ts";
 
+/** The newest that is one to Go: tags from 2 on need a module path that ends in `/v2` and so on, which Kratos does not have. */
 const version = "1.3.1";
 /** What Kratos builds itself with in place of what it requires; a module that requires Kratos has to say it again. */
 const replaced = {

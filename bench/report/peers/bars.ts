@@ -3,7 +3,7 @@ import { openSvg, round, text } from "../svg.ts";
 import { isLatchkey, type PeerMeasures, titleOf } from "./measures.ts";
 
 const width = 760;
-const left = 270;
+const left = 290;
 const right = 110;
 const top = 54;
 const rowHeight = 28;
