@@ -31,7 +31,7 @@ describe("findLeads", () => {
     const measured = [
       peer("latchkey-sqlite", "sqlite", { start: 70 }),
       peer("latchkey-postgres", "postgres", { start: 100 }),
-      peer("other", "postgres", { start: 80 }),
+      peer("other", "postgres", { start: 60 }),
     ];
     expect(findLeads(measured).map(({ latchkey }) => latchkey.id)).toEqual(["latchkey-postgres"]);
     expect(findLeads(measured.slice(0, 1).concat(measured.slice(2)))).toEqual([]);
