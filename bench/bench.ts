@@ -19,6 +19,8 @@ export interface Bench {
 /** What `--only` names. */
 export interface Workload {
   readonly name: string;
+  /** Whether it only runs when it is asked for by name. */
+  readonly onDemand?: true;
   readonly run: (bench: Bench) => Promise<void>;
 }
 

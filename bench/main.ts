@@ -3,7 +3,7 @@ import { createExecutables } from "./build.ts";
 import { startGenerator } from "./load/client.ts";
 import { pinOthers, planCores } from "./machine/cores.ts";
 import { machineFacts } from "./machine/facts.ts";
-import { type Options, parseOptions, scaleOf, usage } from "./options.ts";
+import { isChosen, type Options, parseOptions, scaleOf, usage } from "./options.ts";
 import { createResults } from "./report/results.ts";
 import { saveResults } from "./report/save.ts";
 import { renderReport } from "./report/table.ts";
@@ -13,6 +13,7 @@ import { signIn } from "./workloads/sign-in.ts";
 import { flood } from "./workloads/flood.ts";
 import { memory } from "./workloads/memory.ts";
 import { tableSize } from "./workloads/table-size.ts";
+import { peers } from "./workloads/peers.ts";
 import { timing } from "./workloads/timing.ts";
 import { startUp } from "./workloads/start-up.ts";
 import { workers } from "./workloads/workers.ts";
@@ -30,6 +31,7 @@ const workloads: readonly Workload[] = [
   memory,
   tableSize,
   timing,
+  peers,
 ];
 
 process.exit(await main(process.argv.slice(2)));
@@ -66,7 +68,7 @@ async function measure(options: Options): Promise<number> {
       console.error(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${text}`),
   };
   for (const workload of workloads) {
-    if (options.only !== null && !options.only.has(workload.name)) continue;
+    if (!isChosen(options, workload)) continue;
     await attempt(bench, workload.name, () => workload.run(bench));
   }
   await bench.generator.close();

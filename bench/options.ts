@@ -5,6 +5,8 @@ export interface Options {
   readonly quick: boolean;
   /** Names of workloads to run; null for all. */
   readonly only: ReadonlySet<string> | null;
+  /** Whether to measure other products too, which are built first. */
+  readonly peers: boolean;
   /** Name of the results' file, without `.json`. */
   readonly name: string;
 }
@@ -16,11 +18,12 @@ export interface Scale {
   readonly measureMs: number;
 }
 
-export const usage = `Usage: bun run bench [--quick] [--only a,b] [--name results]
+export const usage = `Usage: bun run bench [--quick] [--only a,b] [--peers] [--name results]
 
   --quick       shorter and fewer runs: to try the bench, not the server
   --only a,b    only these workloads
-  --name NAME   write bench/results/NAME.json (default: full, quick or partial)`;
+  --peers       other products too, built by Go and npm; alone: --only peers
+  --name NAME   write bench/results/NAME.json (default: full, quick, peers or partial)`;
 
 /** @throws with what is wrong; the caller shows it beside `usage`. */
 export function parseOptions(argv: readonly string[], workloads: readonly string[]): Options {
@@ -29,6 +32,7 @@ export function parseOptions(argv: readonly string[], workloads: readonly string
     options: {
       quick: { type: "boolean", default: false },
       only: { type: "string" },
+      peers: { type: "boolean", default: false },
       name: { type: "string" },
     },
   });
@@ -36,9 +40,21 @@ export function parseOptions(argv: readonly string[], workloads: readonly string
   const unknown = only?.filter((name) => !workloads.includes(name)) ?? [];
   if (unknown.length > 0)
     throw new Error(`no workload ${unknown.join(", ")}; there are ${workloads.join(", ")}`);
-  const name = values.name ?? (values.quick ? "quick" : only === undefined ? "full" : "partial");
+  const isPeersAlone = only?.length === 1 && only[0] === "peers";
+  const whole = only === undefined ? "full" : isPeersAlone ? "peers" : "partial";
+  const name = values.name ?? (values.quick ? "quick" : whole);
   if (!/^[\w.-]+$/.test(name)) throw new Error(`${name} is no file name`);
-  return { quick: values.quick, only: only === undefined ? null : new Set(only), name };
+  const { quick, peers } = values;
+  return { quick, only: only === undefined ? null : new Set(only), peers, name };
+}
+
+/** Whether a workload is to run; `onDemand` are those that run by name alone. */
+export function isChosen(
+  { only, peers }: Options,
+  { name, onDemand = false }: { readonly name: string; readonly onDemand?: boolean },
+): boolean {
+  if (name === "peers" && peers) return true;
+  return only === null ? !onDemand : only.has(name);
 }
 
 export function scaleOf({ quick }: Options): Scale {

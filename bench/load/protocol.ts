@@ -15,6 +15,8 @@ export interface LoadSpec {
   readonly expect: Readonly<Record<string, number | null>>;
   /** The server's process, whose CPU time is taken over the measured time. */
   readonly serverPid: number;
+  /** Likewise the process that started all of its database's, where that is a server of its own. */
+  readonly databasePid?: number;
   /** Whether to give back every latency in the order of the answers. */
   readonly keepLatencies?: boolean;
 }
@@ -35,6 +37,8 @@ export interface LoadResult {
   readonly maxMs: number;
   /** µs of CPU over the measured time; null where the system does not say. */
   readonly serverCpuMicros: number | null;
+  /** Likewise the database's; null also where the load names none. */
+  readonly databaseCpuMicros: number | null;
   readonly generatorCpuMicros: number;
   readonly latenciesMs?: readonly number[];
 }

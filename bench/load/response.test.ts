@@ -25,6 +25,15 @@ describe("parseResponse", () => {
     expect(parse(`${head}{"a":"bcde"}H`)).toEqual({ status: 401, bodyLength: -1 });
   });
 
+  test("adds up a body in chunks", () => {
+    const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const body = `3\r\nabc\r\n10\r\n${"x".repeat(16)}\r\n0\r\n\r\n`;
+    expect(parse(head + body)).toEqual({ status: 200, bodyLength: 19 });
+    expect(parse(`${head}${body}H`)).toEqual({ status: 200, bodyLength: -1 });
+    const parts = Array.from({ length: body.length }, (_, end) => parse(head + body.slice(0, end)));
+    expect(new Set(parts)).toEqual(new Set(["incomplete"]));
+  });
+
   test("refuses an answer that does not say its length, whatever its body says", () => {
     expect(() => parse("HTTP/1.1 200 OK\r\n\r\n\r\nContent-Length: 1\r\n")).toThrow("without Content-Length");
   });

@@ -46,7 +46,7 @@ export async function runLoad(spec: LoadSpec, requests: readonly Uint8Array[]): 
  * Counts the answers between `begin` and `end`. What was under way at the end still counts as a latency, or a server
  * that answers nobody for a while would look fast; and what went wrong counts whenever it did.
  */
-function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
+function createTally({ serverPid, databasePid, expect, keepLatencies = false }: LoadSpec) {
   const latencies = createLatencies();
   const statuses: Record<string, number> = {};
   let startedAt = Number.POSITIVE_INFINITY;
@@ -55,11 +55,12 @@ function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
   let wrongLengths = 0;
   let broken = 0;
   let breakReason: string | undefined;
-  let serverCpu: number | null = null;
+  const cpuOf = () => [serverPid, databasePid].map((pid) => (pid === undefined ? null : cpuMicros(pid)));
+  let cpu: readonly (number | null)[] = [];
   let ownCpu = process.cpuUsage();
   return {
     begin() {
-      serverCpu = cpuMicros(serverPid);
+      cpu = cpuOf();
       ownCpu = process.cpuUsage();
       startedAt = performance.now();
     },
@@ -77,8 +78,8 @@ function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
     },
     end() {
       endedAt = performance.now();
-      const serverCpuNow = cpuMicros(serverPid);
-      serverCpu = serverCpu === null || serverCpuNow === null ? null : serverCpuNow - serverCpu;
+      const begun = cpu;
+      cpu = cpuOf().map((now, at) => (now === null ? null : now - (begun[at] ?? Number.NaN)));
       ownCpu = process.cpuUsage(ownCpu);
     },
     result: (): LoadResult => ({
@@ -91,7 +92,8 @@ function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
       p50Ms: latencies.percentile(0.5),
       p99Ms: latencies.percentile(0.99),
       maxMs: latencies.percentile(1),
-      serverCpuMicros: serverCpu,
+      serverCpuMicros: cpu[0] ?? null,
+      databaseCpuMicros: cpu[1] ?? null,
       generatorCpuMicros: ownCpu.user + ownCpu.system,
       ...(keepLatencies ? { latenciesMs: latencies.all() } : {}),
     }),

@@ -3,22 +3,34 @@ import { readFileSync } from "node:fs";
 /** Linux counts a process's time in hundredths of a second, whatever the kernel's own tick. */
 const microsPerTick = 10_000;
 
-/** CPU time of a process and of those that it started and that still run, in µs; null where there is no /proc. */
+/**
+ * CPU time of a process and of those that it started, in µs, also of those that have ended: a database's connections come
+ * and go. Null where there is no /proc.
+ */
 export function cpuMicros(pid: number): number | null {
-  const own = ownCpuMicros(pid);
+  const own = processMicros(String(pid));
   const children = readText(`/proc/${pid}/task/${pid}/children`)?.match(/\d+/g) ?? [];
-  return own === null ? null : children.reduce((sum, child) => sum + (ownCpuMicros(Number(child)) ?? 0), own);
+  return own === null ? null : children.reduce((sum, child) => sum + (processMicros(child) ?? 0), own);
 }
 
-/** Of all of its threads, user and system. */
-function ownCpuMicros(pid: number): number | null {
-  try {
-    // The name in parentheses may contain spaces; utime and stime are the 14th and 15th fields.
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * microsPerTick;
-  } catch {
-    return null;
-  }
+function processMicros(pid: string): number | null {
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat === undefined ? null : usedMicros(stat, readText(`/proc/${pid}/schedstat`) ?? "");
+}
+
+/**
+ * Reads proc(5)'s `stat`, the time of all threads and of the children that were waited for, in ticks, and `schedstat`,
+ * that of the first thread in ns: all of the time of a database's connection, of which many take less than a tick.
+ * @returns µs, user and system.
+ */
+export function usedMicros(stat: string, schedstat: string): number {
+  // The name in parentheses may contain spaces; utime, stime, cutime and cstime are the 14th to 17th fields.
+  const ticks = stat.split(") ").at(-1)?.split(" ").slice(11, 15).map(Number) ?? [];
+  const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = ticks;
+  const firstThread = (Number.parseInt(schedstat, 10) || 0) / 1000;
+  return (
+    Math.max((user + system) * microsPerTick, firstThread) + (childrenUser + childrenSystem) * microsPerTick
+  );
 }
 
 /** Memory of a process in MB (10^6 bytes). */

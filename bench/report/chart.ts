@@ -1,5 +1,6 @@
 import type { MachineFacts } from "../machine/facts.ts";
 import type { Figure } from "./results.ts";
+import { openSvg, round, text } from "./svg.ts";
 
 interface Bar {
   readonly id: string;
@@ -25,24 +26,6 @@ const rowHeight = 32;
 const barHeight = 18;
 const scale = (value: number) => left + Math.min(1, value) * (width - left - right);
 
-const style = `
-  text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
-  .title { font-size: 16px; font-weight: 600 }
-  .muted { font-size: 11px; fill: #59636e }
-  .value { font-weight: 600 }
-  .grid { stroke: #d1d9e0 }
-  .range { stroke: #1f2328; stroke-width: 1.5 }
-  .latchkey { fill: #0969da }
-  .stock { fill: #818b98 }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc }
-    .muted { fill: #9198a1 }
-    .grid { stroke: #3d444d }
-    .range { stroke: #f0f6fc }
-    .latchkey { fill: #4493f8 }
-    .stock { fill: #656c76 }
-  }`;
-
 /** Draws those of the chart's figures that were measured; undefined without any. Transparent, for light and dark pages. */
 export function renderChart(figures: readonly Figure[], machine: MachineFacts): string | undefined {
   const rows = bars.flatMap((bar) => {
@@ -55,10 +38,7 @@ export function renderChart(figures: readonly Figure[], machine: MachineFacts): 
   const subtitle = `1 = a bare Bun.serve that sends the same bytes, same run. Medians; the lines are the rounds' range.`;
   const facts = `Bun ${machine.bun}, ${machine.cores} cores (${machine.cpu}); ${machine.pinning}`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title">`,
-    `<style>${style}\n</style>`,
-    `<title id="title">Requests a second against a bare server</title>`,
-    text(0, 18, "title", "Requests a second against a bare server"),
+    ...openSvg({ width, height }, "Requests a second against a bare server"),
     text(0, 38, "muted", subtitle),
     ...[0, 0.25, 0.5, 0.75, 1].map((value) => gridLine(value, bottom)),
     ...rows.map(({ bar, figure }, index) => renderRow(bar, figure, top + index * rowHeight)),
@@ -86,12 +66,4 @@ function gridLine(value: number, bottom: number): string {
     `<line class="grid" x1="${x}" x2="${x}" y1="${top - 6}" y2="${bottom}"/>`,
     `<text class="muted" x="${x}" y="${bottom + 15}" text-anchor="middle">${value}</text>`,
   ].join("\n");
-}
-
-function text(x: number, y: number, className: string, content: string): string {
-  return `<text class="${className}" x="${x}" y="${y}">${Bun.escapeHTML(content)}</text>`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

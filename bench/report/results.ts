@@ -1,3 +1,4 @@
+import type { PeersReport } from "./peers/measures.ts";
 import { ratios, type Spread, spreadOf } from "./statistics.ts";
 
 /** One run of one target. */
@@ -5,6 +6,8 @@ export interface Sample {
   readonly perSecond: number;
   /** CPU time of the server a request, in µs; null where the system does not say. */
   readonly cpuMicros: number | null;
+  /** Likewise of its database, where that is a server whose time was taken. */
+  readonly databaseCpuMicros?: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** Share of the time that the server was computing, over 1 with several threads; null where unknown. */
@@ -37,10 +40,12 @@ export interface Results {
   readonly figures: Figure[];
   /** What went wrong: an answer that may not come, a server that did not start. */
   readonly failures: string[];
+  /** Empty unless other products were measured. */
+  readonly peers: PeersReport;
 }
 
 export function createResults(): Results {
-  return { series: [], figures: [], failures: [] };
+  return { series: [], figures: [], failures: [], peers: { measured: [], missing: [] } };
 }
 
 export interface FigureName {

@@ -5,13 +5,16 @@ import type { Options } from "../options.ts";
 import { renderChart } from "./chart.ts";
 import { renderDocument } from "./document.ts";
 import { goals, judge } from "./goals.ts";
+import { renderPeersChart } from "./peers/bars.ts";
+import { renderPeersPage } from "./peers/page.ts";
 import type { Results } from "./results.ts";
 
 const directory = join(import.meta.dir, "..", "results");
 
 /**
- * Writes `bench/results/<name>.json`, the figures as `<name>.md`, and the chart as `<name>.svg`, the full one's as
- * `chart.svg`. @returns their paths.
+ * Writes `bench/results/<name>.json`, the figures that have a goal as `<name>.md`, and the chart as `<name>.svg`, the full
+ * one's as `chart.svg`; what was found of other products as `peers.md` and `peers.svg`, unless the run has another name.
+ * @returns their paths.
  */
 export function saveResults(results: Results, machine: MachineFacts, options: Options): string[] {
   const figures = results.figures.map((figure) => {
@@ -27,17 +30,40 @@ export function saveResults(results: Results, machine: MachineFacts, options: Op
     figures,
     series: results.series,
     failures: results.failures,
+    peers: results.peers,
   };
   mkdirSync(directory, { recursive: true });
   const path = join(directory, `${options.name}.json`);
   writeFileSync(path, `${JSON.stringify(saved, rounded, 1)}\n`);
-  const documentPath = join(directory, `${options.name}.md`);
-  writeFileSync(documentPath, renderDocument(results.figures, machine, options.name));
-  const chart = renderChart(results.figures, machine);
-  if (chart === undefined) return [path, documentPath];
-  const chartPath = join(directory, options.name === "full" ? "chart.svg" : `${options.name}.svg`);
-  writeFileSync(chartPath, chart);
-  return [path, documentPath, chartPath];
+  return [
+    path,
+    ...Object.entries(pagesOf(results, machine, options)).map(([name, text]) => save(name, text)),
+  ];
+}
+
+/** @returns texts by file name. */
+function pagesOf(
+  { figures, peers }: Results,
+  machine: MachineFacts,
+  { name }: Options,
+): Record<string, string> {
+  const pages: Record<string, string> = {};
+  if (figures.some(({ id }) => id in goals)) pages[`${name}.md`] = renderDocument(figures, machine, name);
+  const chart = renderChart(figures, machine);
+  if (chart !== undefined) pages[name === "full" ? "chart.svg" : `${name}.svg`] = chart;
+  if (peers.measured.length === 0) return pages;
+  const peersName = name === "full" || name === "peers" ? "peers" : `${name}-peers`;
+  pages[`${peersName}.md`] = renderPeersPage(peers, machine, name);
+  const peersChart = renderPeersChart(peers.measured, machine);
+  if (peersChart !== undefined) pages[`${peersName}.svg`] = peersChart;
+  return pages;
+}
+
+/** @returns its path. */
+function save(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
 }
 
 /** Six digits are more than any measurement here holds. */

@@ -18,6 +18,11 @@ export function median(values: readonly number[]): number {
   return spreadOf(values).median;
 }
 
+/** NaN of an empty list. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function medianOfSorted(sorted: readonly number[]): number {
   const middle = sorted.length / 2;
   const upper = sorted[Math.floor(middle)] ?? Number.NaN;

@@ -20,6 +20,7 @@ function renderSeries(series: readonly Series[]): string {
     "target",
     "req/s",
     "CPU µs/req",
+    "database's",
     "p50 ms",
     "p99 ms",
     "server busy",
@@ -34,6 +35,10 @@ function renderSeries(series: readonly Series[]): string {
       formatCount(of((sample) => sample.perSecond)),
       formatValue(
         of((sample) => sample.cpuMicros),
+        "",
+      ),
+      formatValue(
+        of((sample) => sample.databaseCpuMicros ?? null),
         "",
       ),
       formatValue(

@@ -54,6 +54,8 @@ export interface Load {
   readonly requests: RequestSet;
   readonly connections: number;
   readonly disturbance?: Disturbance;
+  /** The process that started all of its database server's, to take their CPU time too. */
+  readonly databasePid?: number;
   /** How many requests to send before all rounds, for targets that cache. */
   readonly prime?: number;
 }
@@ -90,10 +92,12 @@ export async function loadSpec({
   target,
   requests,
   connections,
-}: Pick<Load, "target" | "requests" | "connections">): Promise<Omit<LoadSpec, "until">> {
+  databasePid,
+}: Pick<Load, "target" | "requests" | "connections" | "databasePid">): Promise<Omit<LoadSpec, "until">> {
   const { url, pid } = target;
   const expect = requests.mayAnswer ?? (await expectedOf(target, requests));
-  return { url, serverPid: pid, requests: requests.file, connections, expect };
+  const database = databasePid === undefined ? {} : { databasePid };
+  return { url, serverPid: pid, ...database, requests: requests.file, connections, expect };
 }
 
 /** @throws when the first answer is not what the set is about. */
@@ -114,12 +118,13 @@ export async function runChecked(generator: Generator, what: string, load: LoadS
   return result;
 }
 
-function sampleOf(result: LoadResult): Sample {
-  const { answers, elapsedMs, serverCpuMicros, generatorCpuMicros, p50Ms, p99Ms } = result;
+export function sampleOf(result: LoadResult): Sample {
+  const { answers, elapsedMs, serverCpuMicros, databaseCpuMicros, generatorCpuMicros, p50Ms, p99Ms } = result;
   const elapsedMicros = elapsedMs * 1000;
   return {
     perSecond: (answers / elapsedMs) * 1000,
     cpuMicros: serverCpuMicros === null ? null : serverCpuMicros / answers,
+    ...(databaseCpuMicros === null ? {} : { databaseCpuMicros: databaseCpuMicros / answers }),
     p50Ms,
     p99Ms,
     serverBusy: serverCpuMicros === null ? null : serverCpuMicros / elapsedMicros,
