@@ -9,9 +9,12 @@ export interface Sweeper {
 }
 
 export interface SweeperDeps {
-  /** Deletes one batch of what ended before an instant in ms since the epoch. @returns the rows deleted. */
-  readonly sweepBatch: (before: number) => Promise<number>;
+  /** Deletes at most `size` of what ended before an instant in ms since the epoch. @returns the rows deleted. */
+  readonly sweepBatch: (before: number, size: number) => Promise<number>;
+  /** At the most. */
   readonly batchSize: number;
+  /** What a batch is to take, in ms, of a store that answers nobody meanwhile: larger ones become smaller. */
+  readonly batchMs?: number;
   readonly now: () => number;
   readonly onFailure: (error: unknown) => void;
   /** Between a write and its sweep, and between two sweeps at the least. */
@@ -28,9 +31,17 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let sweeping: Promise<void> | undefined;
   let stopped = false;
+  let size = deps.batchSize;
+  const isMore = async (): Promise<boolean> => {
+    const [started, wanted] = [performance.now(), size];
+    const swept = await deps.sweepBatch(deps.now(), wanted);
+    const share = (deps.batchMs ?? Number.POSITIVE_INFINITY) / (performance.now() - started);
+    size = Math.max(batchSizeMin, Math.min(deps.batchSize, Math.floor(wanted * share)));
+    return swept >= wanted;
+  };
   const sweep = async () => {
     try {
-      while (!stopped && (await deps.sweepBatch(deps.now())) >= deps.batchSize) await Bun.sleep(deps.pauseMs);
+      while (!stopped && (await isMore())) await Bun.sleep(deps.pauseMs);
     } catch (error) {
       deps.onFailure(error);
     } finally {
@@ -55,24 +66,26 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   };
 }
 
-/** Rows a batch deletes at the most: few enough to hold SQLite's lock for a few ms. */
+/** Rows a batch deletes at the most: few enough to hold SQLite's lock for a few ms, where its pages are in memory. */
 export const sweepBatchSize = 50;
+/** More than anybody's sign-ins make in the time of a pause. */
+const batchSizeMin = 5;
 /** Lines of the change log that stay for readers that are behind; one further behind drops its whole cache. */
 const changesKept = 1_000;
 
 /**
  * Deletes one batch of sessions that ended before `before` (ms since the epoch), of changes nobody waits for, and of
  * limits whose time is over.
- * @returns the rows deleted; fewer than `sweepBatchSize` of each when there is no more.
+ * @returns the rows deleted; fewer than `size` of each when there is no more.
  */
-export async function sweepBatch(database: Database, before: number): Promise<number> {
+export async function sweepBatch(database: Database, before: number, size = sweepBatchSize): Promise<number> {
   const transaction = await database.begin();
   try {
     const deleted =
       database.provider === "sqlite"
-        ? await sweepSqlite(transaction, before)
-        : await sweepPostgres(transaction, before);
-    const limits = await sweepLimits(transaction, database.provider, before);
+        ? await sweepSqlite(transaction, before, size)
+        : await sweepPostgres(transaction, before, size);
+    const limits = await sweepLimits(transaction, database.provider, before, size);
     await transaction.commit();
     return Math.max(deleted, limits);
   } catch (error) {
@@ -89,14 +102,15 @@ async function sweepLimits(
   { query }: Transaction,
   provider: Database["provider"],
   at: number,
+  size: number,
 ): Promise<number> {
   const [first, second] = provider === "pg" ? ["$1", "$2"] : ["?", "?"];
-  const batch = 4 * sweepBatchSize;
+  const batch = 4 * size;
   const over = await query(
     `DELETE FROM latchkey_limit WHERE key IN (SELECT key FROM latchkey_limit WHERE expires_at <= ${first} LIMIT ${second}) RETURNING 1 AS one`,
     [at, batch],
   );
-  if (over.length === batch) return sweepBatchSize;
+  if (over.length === batch) return size;
   const [row] = await query("SELECT count(*) AS n FROM latchkey_limit", []);
   const beyond = Number(row?.["n"] ?? 0) - limitsMax;
   if (beyond > 0)
@@ -107,25 +121,25 @@ async function sweepLimits(
   return 0;
 }
 
-async function sweepSqlite({ query }: Transaction, before: number): Promise<number> {
+async function sweepSqlite({ query }: Transaction, before: number, size: number): Promise<number> {
   const sessions = await query(
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at < ? LIMIT ?) RETURNING 1",
-    [before, sweepBatchSize],
+    [before, size],
   );
   const changes = await query(
     "DELETE FROM session_change WHERE seq IN (SELECT seq FROM session_change " +
       "WHERE seq <= (SELECT max(seq) FROM session_change) - ? ORDER BY seq LIMIT ?) RETURNING 1",
-    [changesKept, 4 * sweepBatchSize],
+    [changesKept, 4 * size],
   );
   return Math.max(sessions.length, Math.floor(changes.length / 4));
 }
 
-async function sweepPostgres({ query }: Transaction, before: number): Promise<number> {
+async function sweepPostgres({ query }: Transaction, before: number, size: number): Promise<number> {
   // SKIP LOCKED: instances that sweep at once take different rows, and nobody's sign-out waits.
   const rows = await query(
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at < to_timestamp($1::float8 / 1000) " +
       "ORDER BY expires_at LIMIT $2::int FOR UPDATE SKIP LOCKED) RETURNING 1 AS one",
-    [before, sweepBatchSize],
+    [before, size],
   );
   return rows.length;
 }

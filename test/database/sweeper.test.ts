@@ -113,6 +113,31 @@ describe("createSweeper", () => {
     expect(calls()).toBe(3);
   });
 
+  test("makes batches smaller that take longer than they are to, and larger again", async () => {
+    const sizes: number[] = [];
+    const took = [20, 20, 20, 0, 0, 0];
+    const sweeper = createSweeper({
+      sweepBatch: async (_before, size) => {
+        sizes.push(size);
+        Bun.sleepSync(took.shift() ?? 0);
+        return took.length === 0 ? 0 : size;
+      },
+      batchSize: 100,
+      batchMs: 10,
+      now: () => 0,
+      onFailure: () => {},
+      delayMs: 1,
+      pauseMs: 1,
+    });
+    sweeper.wake();
+    while (took.length > 0) await Bun.sleep(1);
+    await sweeper.stop();
+    expect(sizes).toHaveLength(6);
+    expect([sizes[0], sizes[5]]).toEqual([100, 100]);
+    for (const [at, most] of [100, 50, 25, 13].entries()) expect(sizes[at]).toBeLessThanOrEqual(most);
+    expect(sizes[3]).toBeGreaterThanOrEqual(5);
+  });
+
   test("reports a failure and sweeps again after the next write", async () => {
     const lost = new Error("lost");
     const first = open([() => Promise.reject(lost), async () => 1]);
