@@ -54,11 +54,12 @@ export function sessionRow(c: SessionColumns): SessionRow {
  * Looks a batch of sessions up; its one parameter is the array of tokens. Instants come as seconds since the epoch,
  * PostgreSQL's cheapest form that loses nothing. The array is unnested so that its length does not count in the plan's
  * estimate: PostgreSQL then plans the statement once, not at each execution, which costs it more than the lookup
- * (365 µs against 107 µs for one token).
+ * (365 µs against 107 µs for one token). And users are found one by one: a join that is planned while the tables are empty, as at a
+ * first start, reads all of them until PostgreSQL has counted them (42 ms with 200,000 users, against 0.4 ms).
  */
 export const batchLookup =
-  `SELECT ${sessionColumns((column) => `date_part('epoch', ${column})`)} ` +
-  'FROM session s JOIN "user" u ON u.id = s.user_id ' +
+  `SELECT ${sessionColumns((column) => `date_part('epoch', ${column})`)} FROM session s, ` +
+  'LATERAL (SELECT * FROM "user" WHERE "user".id = s.user_id LIMIT 1) u ' +
   "WHERE s.token = ANY(ARRAY(SELECT unnest($1::text[])))";
 
 /** Reads one row of `batchLookup`. */
