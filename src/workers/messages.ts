@@ -25,6 +25,8 @@ export type ToWorker =
   | { readonly kind: "refused"; readonly id: number; readonly retryAfterSeconds: number }
   /** One more hash may be computed. */
   | { readonly kind: "slot"; readonly id: number }
+  /** Say that you are there. */
+  | { readonly kind: "ping" }
   /** Say what you find. */
   | { readonly kind: "look"; readonly id: number }
   /** What all workers find. */
@@ -44,6 +46,8 @@ export type FromWorker =
   | { readonly kind: "leave"; readonly id: number; readonly isMeasure: boolean }
   | { readonly kind: "acquire"; readonly id: number }
   | { readonly kind: "release"; readonly id: number }
+  /** It is there: the answer to every ping. */
+  | { readonly kind: "pong" }
   | { readonly kind: "found"; readonly id: number; readonly readiness: Readiness }
   /** What do all workers find? */
   | { readonly kind: "ask"; readonly id: number };

@@ -49,6 +49,7 @@ export function openSupervisorLink(): SupervisorLink {
     if (message.kind === "start") start.resolve(message);
     else if (message.kind === "drain") draining.resolve();
     else if (message.kind === "close") closing.resolve();
+    else if (message.kind === "ping") send({ kind: "pong" });
     else if (message.kind === "look")
       void look().then((readiness) => send({ kind: "found", id: message.id, readiness }));
     else if (message.kind === "readiness") asked.get(message.id)?.(message.readiness);

@@ -3,6 +3,7 @@ import { reasonOf } from "../errors.ts";
 import { isReady, type Readiness } from "../http/health.ts";
 import type { Log } from "../log.ts";
 import type { DrainReason } from "./messages.ts";
+import { watchUntilStuck } from "./stuck-watch.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
 /** Keeps a number of workers running. */
@@ -85,7 +86,14 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
     slot.current = worker;
     slot.since = performance.now();
     void replaceAfterEnd(slot, worker);
+    void endWhenStuck(slot, worker);
     return former;
+  };
+  const endWhenStuck = async (slot: Slot, worker: WorkerProcess): Promise<void> => {
+    if (!(await watchUntilStuck(worker, () => !isEnding && slot.current === worker))) return;
+    const line = { event: "worker_stuck", worker: slot.number, pid: worker.pid };
+    log.error(line, "a worker has not answered for 10 s, and is ended");
+    worker.kill();
   };
   const replaceAfterEnd = async (slot: Slot, worker: WorkerProcess): Promise<void> => {
     const reason = await worker.ended;

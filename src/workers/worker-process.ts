@@ -11,6 +11,8 @@ export interface WorkerProcess {
   readonly listening: Promise<void>;
   /** How it ended, fit to print. */
   readonly ended: Promise<string>;
+  /** Asks whether it answers at all. Resolves once it has, or has ended. */
+  ping(): Promise<void>;
   /** Asks what it finds; null where it ends instead. */
   look(): Promise<Readiness | null>;
   /** Has it finish what is under way. Resolves once it has, or has ended. */
@@ -48,6 +50,7 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
   const looks = new Map<number, (readiness: Readiness) => void>();
   let lookedLast = 0;
   const drained = Promise.withResolvers<DrainReason>();
+  let ponged = Promise.withResolvers<void>();
   let hasEnded = false;
 
   const receive = (message: FromWorker): void => {
@@ -55,6 +58,7 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
     if (message.kind === "listening") listening.resolve();
     else if (message.kind === "failed") listening.reject(new CommandError(message.message, message.remedy));
     else if (message.kind === "drained") drained.resolve(message.reason);
+    else if (message.kind === "pong") ponged.resolve();
     else if (message.kind === "found") looks.get(message.id)?.(message.readiness);
     else if (message.kind === "ask")
       void deps.readiness().then((readiness) => send({ kind: "readiness", id: message.id, readiness }));
@@ -87,6 +91,11 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
     pid: child.pid,
     listening: listening.promise,
     ended,
+    async ping() {
+      ponged = Promise.withResolvers();
+      send({ kind: "ping" });
+      await Promise.race([ponged.promise, ended]);
+    },
     look() {
       const id = (lookedLast += 1);
       const found = Promise.withResolvers<Readiness>();

@@ -111,6 +111,20 @@ describe("a supervisor that is killed", () => {
   });
 });
 
+test("a worker that answers nothing for ten seconds is ended, and replaced", async () => {
+  const server = await spawnLatchkey({ env: two });
+  const [stuck = 0, other = 0] = workersOf(server.pid);
+  process.kill(stuck, "SIGSTOP");
+  const stopped = performance.now();
+  await waitFor("a new worker", () => events(server, "worker_started").length === 1);
+  expect(performance.now() - stopped).toBeGreaterThan(8_000);
+  expect(events(server, "worker_stuck")).toMatchObject([{ pid: stuck }]);
+  expect(isAlive(stuck)).toBe(false);
+  expect(workersOf(server.pid)).toContain(other);
+  expect((await askAnew(`${server.url}/health`)).status).toBe(200);
+  expect(await server.stop()).toBe(0);
+});
+
 describe("health", () => {
   test("speaks for all: a worker that does not answer makes it 503", async () => {
     const server = await spawnLatchkey({ env: two });

@@ -8,6 +8,7 @@ test("health asked a thousand times at once has each worker look once, and again
     pid: number,
     listening: Promise.resolve(),
     ended: new Promise(() => {}),
+    ping: async () => {},
     look: async () => {
       looks += 1;
       return { database: { status: "ok", latencyMs: number }, pending: 0 };
