@@ -23,7 +23,7 @@ export interface FrontDeps {
   readonly verify: Verify;
   readonly readSession: ReadSession;
   readonly health: () => Promise<Response>;
-  /** Loads the application; called once, by the first request that needs it. */
+  /** Loads the application, for the first request that needs it. */
   readonly load: (shared: Shared) => Promise<Respond>;
 }
 
@@ -51,8 +51,18 @@ export function createFront(deps: FrontDeps): Front {
       log.error({ requestId, code: "SESSION_STORE_UNAVAILABLE", cause }, "session lookup failed"),
   });
   let loading: Promise<Respond> | undefined;
+  const load = async (): Promise<Respond> => {
+    try {
+      return await deps.load({ answerVerify, requestIds, fixedHeaders });
+    } catch (cause) {
+      // Whoever asks next has it tried again.
+      loading = undefined;
+      log.error({ cause }, "the application could not be loaded");
+      throw cause;
+    }
+  };
   const respond: Respond = async (request, peers, reading) => {
-    loading ??= deps.load({ answerVerify, requestIds, fixedHeaders });
+    loading ??= load();
     return await (await loading)(request, peers, reading);
   };
   const routes = createFastPath({
