@@ -6,7 +6,6 @@ import { createHashLine, type HashLine, hashLineLimits } from "./auth/hash-line.
 import { createHashSlots, type InTurn } from "./auth/hash-slots.ts";
 import { createLimits, type Limits } from "./auth/limits.ts";
 import { createPasswords } from "./auth/password.ts";
-import { createSpareCore } from "./auth/spare-core.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
 import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
@@ -30,8 +29,6 @@ export interface AccountsDeps extends Pick<HandlerDeps, "inBackground"> {
   readonly endings: Endings;
   readonly verify: Verify;
   readonly foreignHashes: ForeignHashes;
-  /** How many requests there have been. */
-  readonly requestCount: () => number;
   /** Hears of every commit. */
   readonly onCommit: () => void;
   /** Of a worker; one process alone has its own. */
@@ -42,11 +39,8 @@ export interface AccountsDeps extends Pick<HandlerDeps, "inBackground"> {
 export function createAccounts(deps: AccountsDeps) {
   const { config, log, database, secrets, endings, shared } = deps;
   const units = createUnits(database, deps.onCommit);
-  const spare = config.hashesOnSpareCore
-    ? createSpareCore(deps.requestCount, () => performance.now())
-    : () => 0;
   const passwords = createPasswords({
-    inTurn: shared?.inTurn ?? createHashSlots(config.hashConcurrency, spare),
+    inTurn: shared?.inTurn ?? createHashSlots(config.hashConcurrency),
     hasForeignHashes: deps.foreignHashes.areThere,
   });
   const cookieName = sessionCookieName(config.secure);
@@ -73,7 +67,7 @@ export function createAccounts(deps: AccountsDeps) {
       rules,
       limits: createOwnLimits(deps),
       onLimitError: (cause) => log.warn({ cause }, "a sign-in could not be uncounted"),
-      line: shared?.line ?? createHashLine({ ...hashLineLimits(config), spare }),
+      line: shared?.line ?? createHashLine(hashLineLimits(config)),
       present: async (cookie) => {
         const result = await deps.verify(cookie, null);
         if (!("session" in result)) return null;

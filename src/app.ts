@@ -91,7 +91,7 @@ export function createApp(deps: AppDeps): Respond {
     return isReadByPeople(context) ? pages.error(shown, context) : errorResponse(shown);
   };
   return createRespond({
-    describe: createRequestDescription(config.trustedProxies, deps.requestIds.next),
+    describe: createRequestDescription(config.trustedProxies, deps.nextRequestId),
     allowed: callbackRules.allowedOrigins,
     handlers,
     fail,

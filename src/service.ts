@@ -90,16 +90,8 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
         import("./app.ts"),
         import("./accounts.ts"),
       ]);
-      const accounts = createAccounts({
-        ...deps,
-        ...readings,
-        database,
-        secrets,
-        inBackground,
-        foreignHashes,
-        requestCount: shared.requestIds.given,
-        onCommit: () => sweeper.wake(),
-      });
+      const beside = { onCommit: () => sweeper.wake(), inBackground, foreignHashes };
+      const accounts = createAccounts({ ...deps, ...readings, database, secrets, ...beside });
       return createApp({ config, version, log, now, health, ...readings, ...accounts, ...shared });
     },
   });

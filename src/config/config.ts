@@ -77,8 +77,6 @@ export interface Config {
   /** How often may be tried what guesses are made by; null for no limit. */
   readonly limits: { readonly signIn: Rate; readonly signUp: Rate; readonly connections: number } | null;
   readonly hashConcurrency: number;
-  /** Whether hashes may have one core more while few requests come: nobody said how many there may be. */
-  readonly hashesOnSpareCore: boolean;
   readonly hashQueue: number;
   /** At most 40 code points. */
   readonly brandName: string;

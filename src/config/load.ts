@@ -96,7 +96,6 @@ type Plain = Pick<
   | "logFormat"
   | "logEmails"
   | "hashConcurrency"
-  | "hashesOnSpareCore"
   | "hashQueue"
 >;
 
@@ -122,7 +121,6 @@ function readPlain(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): 
     hashConcurrency: readParsed(reader, "LATCHKEY_HASH_CONCURRENCY", maximumHashes, (text) =>
       parseHashConcurrency(text, maximumHashes),
     ),
-    hashesOnSpareCore: cpuCount >= 2 && reader.entry("LATCHKEY_HASH_CONCURRENCY") === undefined,
     hashQueue: integer("LATCHKEY_HASH_QUEUE", 256, 1, 10_000),
   };
 }

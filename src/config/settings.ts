@@ -93,8 +93,7 @@ const settings = {
       "connections of one address, 10 to 1,000,000, and no more than a quarter of the process's descriptors; on Linux, and not of this machine or a trusted proxy",
   },
   LATCHKEY_HASH_CONCURRENCY: {
-    meaning:
-      "password hashes at once, of all workers together; from 1 to that number. Where it is not set, one process has one more while fewer than 200 requests come a second",
+    meaning: "password hashes at once, of all workers together; from 1 to that number",
   },
   LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },

@@ -76,16 +76,10 @@ export function isRequestId(value: string): boolean {
 }
 
 /** Makes request ids that are unique across processes and cost next to nothing: a random prefix and a counter. */
-export function createRequestIds(): RequestIds {
+export function createRequestIds(): () => string {
   const prefix = crypto.randomUUID().slice(0, 13);
   let count = 0;
-  return { next: () => `${prefix}-${(count++).toString(36)}`, given: () => count };
-}
-
-export interface RequestIds {
-  readonly next: () => string;
-  /** How many there have been: one a request. */
-  readonly given: () => number;
+  return () => `${prefix}-${(count++).toString(36)}`;
 }
 
 /** The address of a peer that cannot be parsed. */

@@ -35,7 +35,6 @@ describe("loadConfig", () => {
       logFormat: "json",
       logEmails: false,
       hashConcurrency: 3,
-      hashesOnSpareCore: true,
       hashQueue: 256,
       brandName: "latchkey",
       brandLogoUrl: null,
@@ -118,7 +117,6 @@ describe("loadConfig", () => {
       logFormat: "pretty",
       logEmails: true,
       hashConcurrency: 2,
-      hashesOnSpareCore: false,
       hashQueue: 64,
       brandName: "Example",
       brandLogoUrl: "https://docs.example.com/logo.svg",
@@ -208,14 +206,6 @@ describe("loadConfig", () => {
     [64, 63],
   ])("hashes on fewer than %i cores: %i", (cpuCount, hashConcurrency) => {
     expect(load({}, { cpuCount }).config.hashConcurrency).toBe(hashConcurrency);
-  });
-
-  test.each([
-    [1, {}, false],
-    [2, {}, true],
-    [4, { LATCHKEY_HASH_CONCURRENCY: "3" }, false],
-  ])("has a spare core on %i cores with %p: %p", (cpuCount, env, isSpare) => {
-    expect(load(env, { cpuCount }).config.hashesOnSpareCore).toBe(isSpare);
   });
 
   test("says why there are not as many hashes as cores", () => {
