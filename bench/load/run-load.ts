@@ -1,4 +1,4 @@
-import { cpuMicros } from "../machine/process-usage.ts";
+import { cpuMicros, cpuMicrosOfAll } from "../machine/process-usage.ts";
 import { type Connection, type ConnectionEvents, openConnection } from "./connection.ts";
 import { createLatencies } from "./latencies.ts";
 import type { ParsedResponse } from "./response.ts";
@@ -46,20 +46,23 @@ export async function runLoad(spec: LoadSpec, requests: readonly Uint8Array[]): 
  * Counts the answers between `begin` and `end`. What was under way at the end still counts as a latency, or a server
  * that answers nobody for a while would look fast; and what went wrong counts whenever it did.
  */
-function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
+function createTally({ serverPid, databasePid, expect, keepLatencies = false }: LoadSpec) {
   const latencies = createLatencies();
   const statuses: Record<string, number> = {};
   let startedAt = Number.POSITIVE_INFINITY;
   let endedAt = Number.POSITIVE_INFINITY;
   let answers = 0;
+  let allAnswers = 0;
   let wrongLengths = 0;
   let broken = 0;
   let breakReason: string | undefined;
-  let serverCpu: number | null = null;
+  const serverCpu = createMeter(() => cpuMicros(serverPid));
+  const databaseCpu = createMeter(() => (databasePid === undefined ? null : cpuMicrosOfAll(databasePid)));
   let ownCpu = process.cpuUsage();
   return {
     begin() {
-      serverCpu = cpuMicros(serverPid);
+      serverCpu.begin();
+      databaseCpu.begin();
       ownCpu = process.cpuUsage();
       startedAt = performance.now();
     },
@@ -67,6 +70,7 @@ function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
       const expected = expect[status];
       const inTime = now >= startedAt && now < endedAt;
       if (inTime) answers += 1;
+      allAnswers += 1;
       if (inTime || expected === undefined) statuses[status] = (statuses[status] ?? 0) + 1;
       if (expected !== undefined && expected !== null && expected !== bodyLength) wrongLengths += 1;
       if (now >= startedAt && dueAt < endedAt) latencies.add(now - dueAt);
@@ -77,12 +81,13 @@ function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
     },
     end() {
       endedAt = performance.now();
-      const serverCpuNow = cpuMicros(serverPid);
-      serverCpu = serverCpu === null || serverCpuNow === null ? null : serverCpuNow - serverCpu;
+      serverCpu.end();
+      databaseCpu.end();
       ownCpu = process.cpuUsage(ownCpu);
     },
     result: (): LoadResult => ({
       answers,
+      allAnswers,
       elapsedMs: endedAt - startedAt,
       statuses,
       wrongLengths,
@@ -91,15 +96,27 @@ function createTally({ serverPid, expect, keepLatencies = false }: LoadSpec) {
       p50Ms: latencies.percentile(0.5),
       p99Ms: latencies.percentile(0.99),
       maxMs: latencies.percentile(1),
-      serverCpuMicros: serverCpu,
+      serverCpuMicros: serverCpu.difference(),
+      databaseCpuMicros: databaseCpu.difference(),
       generatorCpuMicros: ownCpu.user + ownCpu.system,
       ...(keepLatencies ? { latenciesMs: latencies.all() } : {}),
     }),
   };
 }
 
-/** Decides who sends what, and when: at once, or at an even pace. */
-function createSender({ until, pace, connections }: LoadSpec, requests: readonly Uint8Array[]) {
+/** What grows between `begin` and `end`; null where the system does not say. */
+function createMeter(read: () => number | null) {
+  let from: number | null = null;
+  let to: number | null = null;
+  return {
+    begin: () => void (from = read()),
+    end: () => void (to = read()),
+    difference: () => (from === null || to === null ? null : to - from),
+  };
+}
+
+/** Decides who sends what, and when: at once, at an even pace, or at random moments. */
+function createSender({ until, pace, isRandom, connections }: LoadSpec, requests: readonly Uint8Array[]) {
   const total = "requests" in until ? until.requests : Number.POSITIVE_INFINITY;
   const ended = Promise.withResolvers<void>();
   const resting: Connection[] = [];
@@ -131,6 +148,20 @@ function createSender({ until, pace, connections }: LoadSpec, requests: readonly
       send(connection, starved ? dueAt : now);
     }
   };
+  let nextAt = 0;
+  /** Connections take turns, so that all of a server's processes get their share. */
+  const sendRandomly = (perMs: number) => {
+    if (stopped || sent >= total) return;
+    const now = performance.now();
+    while (nextAt <= now) {
+      const connection = resting.shift();
+      if (connection === undefined) break;
+      send(connection, starved ? nextAt : now);
+      nextAt -= Math.log(1 - Math.random()) / perMs;
+    }
+    starved = nextAt <= now;
+    setImmediate(sendRandomly, perMs);
+  };
   const endWhenDone = () => {
     if (underWay === 0 && (stopped || sent >= total || alive === 0)) ended.resolve();
   };
@@ -143,7 +174,10 @@ function createSender({ until, pace, connections }: LoadSpec, requests: readonly
         return;
       }
       resting.push(...opened);
-      timer = setInterval(() => sendDue(now, pace / 1000), 1);
+      if (isRandom === true) {
+        nextAt = now;
+        sendRandomly(pace / 1000);
+      } else timer = setInterval(() => sendDue(now, pace / 1000), 1);
     },
     idle(connection: Connection, now: number) {
       underWay -= 1;

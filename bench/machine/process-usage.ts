@@ -5,17 +5,32 @@ const microsPerTick = 10_000;
 
 /** CPU time of a process and of those that it started and that still run, in µs; null where there is no /proc. */
 export function cpuMicros(pid: number): number | null {
-  const own = ownCpuMicros(pid);
-  const children = readText(`/proc/${pid}/task/${pid}/children`)?.match(/\d+/g) ?? [];
-  return own === null ? null : children.reduce((sum, child) => sum + (ownCpuMicros(Number(child)) ?? 0), own);
+  return sumOverChildren(pid, 2);
 }
 
-/** Of all of its threads, user and system. */
-function ownCpuMicros(pid: number): number | null {
+/** The same with those of its children that have ended, as a server database's connections do. */
+export function cpuMicrosOfAll(pid: number): number | null {
+  return sumOverChildren(pid, 4);
+}
+
+/** Of the processes that it started and that still run. */
+export function childrenOf(pid: number): number[] {
+  return (readText(`/proc/${pid}/task/${pid}/children`)?.match(/\d+/g) ?? []).map(Number);
+}
+
+function sumOverChildren(pid: number, fields: 2 | 4): number | null {
+  const own = ownCpuMicros(pid, fields);
+  return own === null
+    ? null
+    : childrenOf(pid).reduce((sum, child) => sum + (ownCpuMicros(child, fields) ?? 0), own);
+}
+
+/** Of all of its threads, user and system; with four fields, of children that it has waited for, too. */
+function ownCpuMicros(pid: number, count: 2 | 4): number | null {
   try {
-    // The name in parentheses may contain spaces; utime and stime are the 14th and 15th fields.
+    // The name in parentheses may contain spaces; utime, stime, cutime and cstime are the 14th to 17th fields.
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * microsPerTick;
+    return fields.slice(11, 11 + count).reduce((sum, ticks) => sum + Number(ticks), 0) * microsPerTick;
   } catch {
     return null;
   }

@@ -31,16 +31,28 @@ export interface Figure extends Spread {
   readonly byCpu: number | null;
 }
 
+/** What the model of `bench/scale` says of a measured point, beside what was measured. */
+export interface Comparison {
+  readonly point: string;
+  /** Whether the model was calibrated by it: its error then says little. */
+  readonly isCalibration: boolean;
+  readonly quantity: string;
+  readonly unit: Unit;
+  readonly predicted: number;
+  readonly measured: number;
+}
+
 /** What a run has found so far. */
 export interface Results {
   readonly series: Series[];
   readonly figures: Figure[];
+  readonly comparisons: Comparison[];
   /** What went wrong: an answer that may not come, a server that did not start. */
   readonly failures: string[];
 }
 
 export function createResults(): Results {
-  return { series: [], figures: [], failures: [] };
+  return { series: [], figures: [], comparisons: [], failures: [] };
 }
 
 export interface FigureName {

@@ -4,6 +4,7 @@ import type { MachineFacts } from "../machine/facts.ts";
 import type { Options } from "../options.ts";
 import { renderChart } from "./chart.ts";
 import { renderDocument } from "./document.ts";
+import { renderScale } from "./scale.ts";
 import { goals, judge } from "./goals.ts";
 import type { Results } from "./results.ts";
 
@@ -26,13 +27,18 @@ export function saveResults(results: Results, machine: MachineFacts, options: Op
     machine,
     figures,
     series: results.series,
+    ...(results.comparisons.length === 0 ? {} : { comparisons: results.comparisons }),
     failures: results.failures,
   };
   mkdirSync(directory, { recursive: true });
   const path = join(directory, `${options.name}.json`);
   writeFileSync(path, `${JSON.stringify(saved, rounded, 1)}\n`);
   const documentPath = join(directory, `${options.name}.md`);
-  writeFileSync(documentPath, renderDocument(results.figures, machine, options.name));
+  const document = options.isScale
+    ? renderScale(results, machine, options.name)
+    : renderDocument(results.figures, machine, options.name);
+  writeFileSync(documentPath, document);
+  if (options.isScale) return [path, documentPath];
   const chart = renderChart(results.figures, machine);
   if (chart === undefined) return [path, documentPath];
   const chartPath = join(directory, options.name === "full" ? "chart.svg" : `${options.name}.svg`);
