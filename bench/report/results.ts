@@ -1,3 +1,4 @@
+import type { Measured } from "../scale/model.ts";
 import { ratios, type Spread, spreadOf } from "./statistics.ts";
 
 /** One run of one target. */
@@ -47,12 +48,14 @@ export interface Results {
   readonly series: Series[];
   readonly figures: Figure[];
   readonly comparisons: Comparison[];
+  /** What the model was calibrated by and checked against, as measured. */
+  readonly points: Measured[];
   /** What went wrong: an answer that may not come, a server that did not start. */
   readonly failures: string[];
 }
 
 export function createResults(): Results {
-  return { series: [], figures: [], comparisons: [], failures: [] };
+  return { series: [], figures: [], comparisons: [], points: [], failures: [] };
 }
 
 export interface FigureName {

@@ -27,7 +27,7 @@ export function saveResults(results: Results, machine: MachineFacts, options: Op
     machine,
     figures,
     series: results.series,
-    ...(results.comparisons.length === 0 ? {} : { comparisons: results.comparisons }),
+    ...(results.comparisons.length === 0 ? {} : { comparisons: results.comparisons, points: results.points }),
     failures: results.failures,
   };
   mkdirSync(directory, { recursive: true });

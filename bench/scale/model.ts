@@ -1,3 +1,5 @@
+import { median } from "../report/statistics.ts";
+
 /**
  * What a verify costs on a server database, and how long it takes, from the batches that look-ups go out in
  * (`src/database/sessions/batched.ts`). Times are in µs, rates in requests a second.
@@ -9,9 +11,8 @@ export interface Constants {
   /** PostgreSQL's CPU a look-up, and a statement. */
   readonly lookup: number;
   readonly statement: number;
-  /** The 99th percentile of an idle system beyond the round trip, and how much a batch's work weighs in it under load. */
+  /** What the 99th percentile has beyond round trip and queues: the machine's own pauses. */
   readonly floor: number;
-  readonly weight: number;
 }
 
 /** What asks, and what it runs on. */
@@ -43,17 +44,20 @@ const inFlightMost = 16;
 const eager = 2;
 const batchMost = 256;
 
+/** Of a queue's times, which fall off exponentially (M/M/1), one in a hundred is this many means or longer. */
+const tail = Math.log(100);
+
 /** Finds the batch size at which the time that batches take makes batches of that size. */
 export function predict(constants: Constants, setting: Setting): Prediction {
   let [low, high] = [1, batchMost];
   for (let step = 0; step < 60; step += 1) {
     const middle = (low + high) / 2;
-    if (gathered(setting, timesAt(constants, setting, middle).taken) > middle) low = middle;
+    if (gathered(setting, timesAt(constants, setting, middle), middle) > middle) low = middle;
     else high = middle;
   }
   const { latchkey, database, utilisation, work } = timesAt(constants, setting, high);
   const isTooMuch = utilisation >= 1;
-  const p99 = constants.floor + setting.roundTrip + constants.weight * work;
+  const p99 = constants.floor + setting.roundTrip + tail * work;
   return {
     batchSize: high,
     latchkey,
@@ -63,12 +67,19 @@ export function predict(constants: Constants, setting: Setting): Prediction {
   };
 }
 
-/** Look-ups that go out together, where a batch takes `taken` µs from its sending to its answer. */
-function gathered({ perSecond, processes }: Setting, taken: number): number {
+/** Look-ups that go out together, where batches of `size` take these times. */
+function gathered(
+  { perSecond, processes }: Setting,
+  { taken, waited }: ReturnType<typeof timesAt>,
+  size: number,
+): number {
   const perMicro = perSecond / processes / 1e6;
-  // One goes at once while fewer than two are under way; beyond, when one comes back, or 1 ms or 32 look-ups later.
-  const interval = Math.max(taken / inFlightMost, Math.min(gather, taken / eager, gatheredMost / perMicro));
-  return Math.min(batchMost, 1 + perMicro * interval);
+  // One goes at once while fewer than two are under way, whose number varies as Poisson's; beyond, when one comes
+  // back, or 1 ms or 32 look-ups later. Until the process has a core to itself, more come.
+  const underWay = (perMicro * taken) / size;
+  const isGathering = 1 - Math.exp(-underWay) * (1 + underWay);
+  const asked = Math.min(gather, taken / eager, gatheredMost / perMicro) + waited;
+  return Math.min(batchMost, 1 + isGathering * perMicro * Math.max(taken / inFlightMost, asked));
 }
 
 /** CPU a request, where `size` look-ups go out together. */
@@ -84,15 +95,18 @@ function timesAt(constants: Constants, setting: Setting, size: number) {
     const utilisation = busy(latchkey + database, cores.shared);
     const queue = queueing(utilisation, cores.shared);
     const work = size * (latchkey + database) * queue;
-    return { latchkey, database, utilisation, work, taken: roundTrip + work };
+    const waited = size * latchkey * (queue - 1);
+    return { latchkey, database, utilisation, work, waited, taken: roundTrip + work };
   }
   const own = busy(latchkey, Math.min(processes, cores.latchkey));
   const theirs = busy(database, cores.database);
   // A process has one core at the most: its requests queue as one line each, PostgreSQL's statements over all cores.
-  const ownWork = size * latchkey * queueing(own, 1);
+  const ownQueue = queueing(own, 1);
+  const ownWork = size * latchkey * ownQueue;
   const theirWork = size * database * queueing(theirs, cores.database);
   const work = ownWork + theirWork;
-  return { latchkey, database, utilisation: Math.max(own, theirs), work, taken: roundTrip + work };
+  const waited = ownWork - size * latchkey;
+  return { latchkey, database, utilisation: Math.max(own, theirs), work, waited, taken: roundTrip + work };
 }
 
 /** How many times as long a job takes for having to wait in line (Sakasegawa's approximation of M/M/c). */
@@ -107,8 +121,8 @@ export interface Measured extends Omit<Prediction, "utilisation"> {
 }
 
 /**
- * Least squares of the costs over the measured batch sizes, then of the percentile over the work that these costs make
- * of each setting. @throws with fewer than two measurements of different batch sizes.
+ * Least squares of the costs over the measured batch sizes; then the median of what the measured percentiles have beyond
+ * those that these costs make of each setting. @throws with fewer than two measurements of different batch sizes.
  */
 export function calibrate(measured: readonly Measured[]): Constants {
   const inverse = measured.map(({ batchSize }) => 1 / batchSize);
@@ -126,23 +140,12 @@ export function calibrate(measured: readonly Measured[]): Constants {
     lookup: theirs.intercept,
     statement: theirs.slope,
     floor: 0,
-    weight: 1,
   };
-  const works = measured.map(({ setting }) => {
-    const { p99 } = predict(costs, setting);
-    return Number.isFinite(p99) ? p99 - setting.roundTrip : Number.NaN;
+  const beyond = measured.flatMap(({ setting, p99 }) => {
+    const missing = p99 - predict(costs, setting).p99;
+    return Number.isFinite(missing) ? [missing] : [];
   });
-  const known = works.flatMap((work, index) => {
-    const one = measured[index];
-    return one === undefined || Number.isNaN(work) || Number.isNaN(one.p99)
-      ? []
-      : [{ work, beyond: one.p99 - one.setting.roundTrip }];
-  });
-  const { intercept, slope } = line(
-    known.map(({ work }) => work),
-    known.map(({ beyond }) => beyond),
-  );
-  return { ...costs, floor: Math.max(0, intercept), weight: slope };
+  return { ...costs, floor: beyond.length === 0 ? 0 : Math.max(0, median(beyond)) };
 }
 
 function line(xs: readonly number[], ys: readonly number[]): { intercept: number; slope: number } {

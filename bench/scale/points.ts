@@ -35,8 +35,9 @@ export const points: readonly Point[] = [
 ];
 
 const connections = 256;
-/** Reach every worker: each connection goes to one of them by chance. */
+/** Reach every worker: each connection goes to one of them by chance. One by one, they are a statement each. */
 const pokes = 32;
+const pokesPerSecond = 200;
 /** PostgreSQL writes what a connection did into its statistics with the first statement a second later. */
 const settleMs = 1_100;
 
@@ -85,12 +86,9 @@ async function measureOne(
 ): Promise<Measured> {
   const settled = async () => {
     await Bun.sleep(settleMs);
-    const { allAnswers } = await runChecked(generator, "settling", {
-      ...load,
-      connections: pokes,
-      until: { requests: pokes },
-    });
-    return { made: await statements(), answered: allAnswers };
+    const poke = { connections: pokes, pace: pokesPerSecond, until: { requests: pokes } };
+    await runChecked(generator, "settling", { ...load, ...poke });
+    return await statements();
   };
   const before = await settled();
   const result = await runChecked(generator, "verify", {
@@ -108,7 +106,7 @@ async function measureOne(
   };
   return {
     setting,
-    batchSize: (result.allAnswers + after.answered) / (after.made - before.made),
+    batchSize: result.allAnswers / (after - before - pokes),
     latchkey: (result.serverCpuMicros ?? Number.NaN) / result.answers,
     database: (result.databaseCpuMicros ?? Number.NaN) / result.answers,
     p99: perSecond === null ? Number.NaN : result.p99Ms * 1000,

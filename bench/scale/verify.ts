@@ -28,7 +28,12 @@ export async function verifySqlite(bench: Bench, { database, population }: Store
           return { ...target, name: `${target.name}, ${processes(count)}` };
         }),
       );
-      const loads = targets.map((target) => ({ target, requests: set, connections, prime: 10 * 1_000 }));
+      const loads = targets.map((target) => ({
+        target,
+        requests: set,
+        connections,
+        prime: bench.options.quick ? 10_000 : 100_000,
+      }));
       const series = await interleave(bench, `scale, sqlite, ${title}`, await loadRunners(bench, loads));
       for (const [index, { samples }] of series.entries()) {
         const count = workerCounts[index] ?? 1;
@@ -77,6 +82,7 @@ export async function verifyPostgres(bench: Bench, store: Store): Promise<void> 
 
 function compare({ results }: Bench, constants: Constants, point: Point, measured: Measured): void {
   const predicted = predict(constants, measured.setting);
+  results.points.push(measured);
   const add = (quantity: string, unit: "µs" | "ms" | "", ours: number, theirs: number) =>
     results.comparisons.push({
       point: nameOf(point),
@@ -107,13 +113,10 @@ function addModel({ results }: Bench, constants: Constants): void {
     batch: "  latchkey's CPU a statement",
     lookup: "  PostgreSQL's CPU a look-up",
     statement: "  PostgreSQL's CPU a statement",
-    floor: "  p99 of an idle system, the round trip aside",
-    weight: "  how much a statement's work weighs in p99",
+    floor: "  what p99 has beyond round trip and queues",
   };
   for (const name of Object.keys(titles) as (keyof Constants)[])
-    addFigure(results, { id: `scale-model-${name}`, title: titles[name] }, name === "weight" ? "×" : "µs", [
-      constants[name],
-    ]);
+    addFigure(results, { id: `scale-model-${name}`, title: titles[name] }, "µs", [constants[name]]);
   for (const perSecond of loads) {
     const size = sizeFor(constants, { perSecond, roundTrip: roundTripMs * 1000, utilisation });
     const add = (id: string, title: string, unit: "" | "µs" | "ms", value: number) =>
