@@ -18,11 +18,17 @@ export function watchForeignHashes(database: Database): ForeignHashes {
   };
 }
 
+/**
+ * Finds an account with another kind of hash. PostgreSQL takes nearly all rows for ones: without an order it reads the
+ * whole table for the first (100 ms of 500,000 accounts), while the index, which is empty, has them in this one.
+ */
+export const foreignHashText =
+  "SELECT id FROM account WHERE substr(password, 1, 1) <> '$' ORDER BY id LIMIT 1";
+
 async function find(database: Database): Promise<boolean> {
   const transaction = await database.begin();
   try {
-    const text = "SELECT id FROM account WHERE substr(password, 1, 1) <> '$' LIMIT 1";
-    return (await transaction.query(text)).length > 0;
+    return (await transaction.query(foreignHashText)).length > 0;
   } finally {
     await transaction.rollback();
   }
