@@ -38,7 +38,7 @@ export interface Prediction {
 }
 
 /** As `batched.ts` has them. */
-const gather = 1_000;
+const gatherMost = 1_000;
 const gatheredMost = 32;
 const inFlightMost = 16;
 const eager = 2;
@@ -52,12 +52,14 @@ export function predict(constants: Constants, setting: Setting): Prediction {
   let [low, high] = [1, batchMost];
   for (let step = 0; step < 60; step += 1) {
     const middle = (low + high) / 2;
-    if (gathered(setting, timesAt(constants, setting, middle), middle) > middle) low = middle;
+    if (gather(setting, timesAt(constants, setting, middle), middle).size > middle) low = middle;
     else high = middle;
   }
-  const { latchkey, database, utilisation, work } = timesAt(constants, setting, high);
+  const times = timesAt(constants, setting, high);
+  const { latchkey, database, utilisation, work } = times;
   const isTooMuch = utilisation >= 1;
-  const p99 = constants.floor + setting.roundTrip + tail * work;
+  const { gatheringFor } = gather(setting, times, high);
+  const p99 = constants.floor + setting.roundTrip + gatheringFor + tail * work;
   return {
     batchSize: high,
     latchkey,
@@ -67,19 +69,20 @@ export function predict(constants: Constants, setting: Setting): Prediction {
   };
 }
 
-/** Look-ups that go out together, where batches of `size` take these times. */
-function gathered(
+/** Look-ups that go out together, where batches of `size` take these times, and how long they gather. */
+function gather(
   { perSecond, processes }: Setting,
   { taken, waited }: ReturnType<typeof timesAt>,
   size: number,
-): number {
+): { size: number; gatheringFor: number } {
   const perMicro = perSecond / processes / 1e6;
   // One goes at once while fewer than two are under way, whose number varies as Poisson's; beyond, when one comes
   // back, or 1 ms or 32 look-ups later. Until the process has a core to itself, more come.
   const underWay = (perMicro * taken) / size;
   const isGathering = 1 - Math.exp(-underWay) * (1 + underWay);
-  const asked = Math.min(gather, taken / eager, gatheredMost / perMicro) + waited;
-  return Math.min(batchMost, 1 + isGathering * perMicro * Math.max(taken / inFlightMost, asked));
+  const asked = Math.min(gatherMost, taken / eager, gatheredMost / perMicro) + waited;
+  const gatheringFor = isGathering * Math.max(taken / inFlightMost, asked);
+  return { size: Math.min(batchMost, 1 + perMicro * gatheringFor), gatheringFor };
 }
 
 /** CPU a request, where `size` look-ups go out together. */
@@ -95,18 +98,18 @@ function timesAt(constants: Constants, setting: Setting, size: number) {
     const utilisation = busy(latchkey + database, cores.shared);
     const queue = queueing(utilisation, cores.shared);
     const work = size * (latchkey + database) * queue;
-    const waited = size * latchkey * (queue - 1);
+    // For others on its core, that is: PostgreSQL and the other processes.
+    const own = latchkey / (latchkey + database) / processes;
+    const waited = size * (latchkey + database) * (queue - 1) * (1 - own);
     return { latchkey, database, utilisation, work, waited, taken: roundTrip + work };
   }
   const own = busy(latchkey, Math.min(processes, cores.latchkey));
   const theirs = busy(database, cores.database);
   // A process has one core at the most: its requests queue as one line each, PostgreSQL's statements over all cores.
-  const ownQueue = queueing(own, 1);
-  const ownWork = size * latchkey * ownQueue;
+  const ownWork = size * latchkey * queueing(own, 1);
   const theirWork = size * database * queueing(theirs, cores.database);
   const work = ownWork + theirWork;
-  const waited = ownWork - size * latchkey;
-  return { latchkey, database, utilisation: Math.max(own, theirs), work, waited, taken: roundTrip + work };
+  return { latchkey, database, utilisation: Math.max(own, theirs), work, waited: 0, taken: roundTrip + work };
 }
 
 /** How many times as long a job takes for having to wait in line (Sakasegawa's approximation of M/M/c). */
@@ -121,7 +124,7 @@ export interface Measured extends Omit<Prediction, "utilisation"> {
 }
 
 /**
- * Least squares of the costs over the measured batch sizes; then the median of what the measured percentiles have beyond
+ * Least squares of the costs, of their relative errors, over the measured batch sizes; then the median of what the measured percentiles have beyond
  * those that these costs make of each setting. @throws with fewer than two measurements of different batch sizes.
  */
 export function calibrate(measured: readonly Measured[]): Constants {
@@ -148,13 +151,15 @@ export function calibrate(measured: readonly Measured[]): Constants {
   return { ...costs, floor: beyond.length === 0 ? 0 : Math.max(0, median(beyond)) };
 }
 
+/** Weighs each point by the inverse of its square: a tenth too much counts alike of 20 µs and of 200. */
 function line(xs: readonly number[], ys: readonly number[]): { intercept: number; slope: number } {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [x, y] = [mean(xs), mean(ys)];
-  const spread = xs.reduce((sum, value) => sum + (value - x) ** 2, 0);
+  const sum = (value: (x: number, y: number) => number) =>
+    xs.reduce((total, x, index) => total + value(x, ys[index] ?? 0) / (ys[index] ?? 0) ** 2, 0);
+  const [weight, x, y] = [sum(() => 1), sum((at) => at), sum((_, at) => at)];
+  const spread = sum((at) => (at - x / weight) ** 2);
   if (!(spread > 0)) throw new Error("a line needs two measurements that differ");
-  const slope = xs.reduce((sum, value, index) => sum + (value - x) * ((ys[index] ?? y) - y), 0) / spread;
-  return { intercept: y - slope * x, slope };
+  const slope = sum((at, value) => (at - x / weight) * (value - y / weight)) / spread;
+  return { intercept: y / weight - (slope * x) / weight, slope };
 }
 
 /** What a load takes where each machine is at work for `utilisation` of the time at the most. */

@@ -17,16 +17,16 @@ export interface Point {
 }
 
 /**
- * Those that calibrate are at the ends and at one process; those that check lie between them, or have more processes.
- * Paced ones leave the core that latchkey and PostgreSQL share something to rest.
+ * Those that calibrate have one process, at both ends of what batches can be; those that check lie between them, have
+ * more processes, or hardly anything to do. Paced ones leave the core that latchkey and PostgreSQL share something to rest.
  */
 export const points: readonly Point[] = [
-  { isCalibration: true, workers: 1, perSecond: 200, roundTripMs: 0 },
-  { isCalibration: true, workers: 1, perSecond: 2_000, roundTripMs: 0 },
+  { isCalibration: true, workers: 1, perSecond: 1_000, roundTripMs: 0 },
   { isCalibration: true, workers: 1, perSecond: 1_000, roundTripMs: 10 },
   { isCalibration: true, workers: 1, perSecond: 8_000, roundTripMs: 10 },
   { isCalibration: true, workers: 1, perSecond: null, roundTripMs: 0 },
-  { isCalibration: false, workers: 1, perSecond: 1_000, roundTripMs: 0 },
+  { isCalibration: false, workers: 1, perSecond: 200, roundTripMs: 0 },
+  { isCalibration: false, workers: 1, perSecond: 2_000, roundTripMs: 0 },
   { isCalibration: false, workers: 2, perSecond: 2_000, roundTripMs: 0 },
   { isCalibration: false, workers: 4, perSecond: 2_000, roundTripMs: 0 },
   { isCalibration: false, workers: 1, perSecond: 6_000, roundTripMs: 2 },

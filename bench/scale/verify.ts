@@ -32,7 +32,7 @@ export async function verifySqlite(bench: Bench, { database, population }: Store
         target,
         requests: set,
         connections,
-        prime: bench.options.quick ? 10_000 : 100_000,
+        prime: 20_000,
       }));
       const series = await interleave(bench, `scale, sqlite, ${title}`, await loadRunners(bench, loads));
       for (const [index, { samples }] of series.entries()) {
