@@ -18,7 +18,7 @@ export interface Store {
 /** Sessions asked for in turn: far more than any cache keeps, and spread over the whole table. */
 const asked = 100_000;
 
-export function populationOf({ options }: Bench): Required<Population> {
+function populationOf({ options }: Bench): Required<Population> {
   return options.quick
     ? { users: 10_000, sessions: 100_000, ended: 1_000 }
     : { users: 1_000_000, sessions: 10_000_000, ended: 30_000 };
