@@ -1,7 +1,7 @@
 import { attempt, type Bench, type Workload } from "./bench.ts";
 import { createExecutables } from "./build.ts";
 import { startGenerator } from "./load/client.ts";
-import { pinOthers, planCores } from "./machine/cores.ts";
+import { pinRunning, planCores } from "./machine/cores.ts";
 import { machineFacts } from "./machine/facts.ts";
 import { isChosen, type Options, parseOptions, scaleOf, usage } from "./options.ts";
 import { createResults } from "./report/results.ts";
@@ -18,6 +18,7 @@ import { timing } from "./workloads/timing.ts";
 import { startUp } from "./workloads/start-up.ts";
 import { workers } from "./workloads/workers.ts";
 import { verify, verifyFar } from "./workloads/verify.ts";
+import { scaleWorkloads } from "./scale/workloads.ts";
 
 const workloads: readonly Workload[] = [
   startUp,
@@ -40,10 +41,10 @@ process.exit(await main(process.argv.slice(2)));
 async function main(argv: readonly string[]): Promise<number> {
   let options: Options;
   try {
-    options = parseOptions(
-      argv,
-      workloads.map(({ name }) => name),
-    );
+    options = parseOptions(argv, {
+      bench: workloads.map(({ name }) => name),
+      scale: scaleWorkloads.map(({ name }) => name),
+    });
   } catch (error) {
     console.error(`Error: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
     return 2;
@@ -53,10 +54,10 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function measure(options: Options): Promise<number> {
   const startedAt = performance.now();
-  const cores = planCores();
+  const cores = planCores(options.isScale ? "scale" : "one core");
   const machine = machineFacts(cores);
   // Relays and databases are children of this process, or run in it.
-  await pinOthers(process.pid, cores);
+  await pinRunning(process.pid, cores, "databases");
   const bench: Bench = {
     options,
     scale: scaleOf(options),
@@ -67,7 +68,7 @@ async function measure(options: Options): Promise<number> {
     tell: (text) =>
       console.error(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${text}`),
   };
-  for (const workload of workloads) {
+  for (const workload of options.isScale ? scaleWorkloads : workloads) {
     if (!isChosen(options, workload)) continue;
     await attempt(bench, workload.name, () => workload.run(bench));
   }

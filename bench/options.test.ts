@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { isChosen, parseOptions } from "./options.ts";
 
-const workloads = ["verify", "peers"];
+const workloads = { bench: ["verify", "peers"], scale: ["postgres"] };
 
 function chosen(...argv: string[]): string[] {
   const options = parseOptions(argv, workloads);
@@ -32,11 +32,14 @@ describe("parseOptions", () => {
     [["--only", "peers,verify"], "partial"],
     [["--only", "peers", "--quick"], "quick"],
     [["--only", "peers", "--name", "mine"], "mine"],
+    [["--scale"], "scale"],
+    [["--scale", "--quick"], "scale-quick"],
   ])("names the results of %j %s", (argv, name) => {
     expect(parseOptions(argv, workloads).name).toBe(name);
   });
 
   test("refuses a workload that is not there", () => {
     expect(() => parseOptions(["--only", "nothing"], workloads)).toThrow("no workload nothing");
+    expect(() => parseOptions(["--scale", "--only", "verify"], workloads)).toThrow("no workload verify");
   });
 });

@@ -11,11 +11,16 @@ export interface LoadSpec {
     | { readonly requests: number; readonly atMostMs?: number };
   /** Requests a second, spread evenly; without it each connection sends as soon as it has its answer. */
   readonly pace?: number;
+  /**
+   * Whether they come at random moments instead (a Poisson process), kept by a loop that never sleeps: for a generator
+   * that has a core of its own. What comes in turns of a timer would come in batches already.
+   */
+  readonly isRandom?: boolean;
   /** The statuses that may come, each with its body's length in bytes (null: any). */
   readonly expect: Readonly<Record<string, number | null>>;
   /** The server's process, whose CPU time is taken over the measured time. */
   readonly serverPid: number;
-  /** Likewise the process that started all of its database's, where that is a server of its own. */
+  /** The database server's first process, whose CPU time is taken with that of all it started, those ended included. */
   readonly databasePid?: number;
   /** Whether to give back every latency in the order of the answers. */
   readonly keepLatencies?: boolean;
@@ -24,6 +29,8 @@ export interface LoadSpec {
 export interface LoadResult {
   /** Within the measured time. */
   readonly answers: number;
+  /** With those before and after it. */
+  readonly allAnswers: number;
   readonly elapsedMs: number;
   readonly statuses: Readonly<Record<string, number>>;
   /** Answers whose status may come but whose body had another length. */

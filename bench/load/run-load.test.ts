@@ -47,6 +47,16 @@ describe("runLoad", () => {
     expect([result.answers, problemsOf(result, spec.expect)]).toEqual([100, []]);
   });
 
+  test("sends as many at random moments, over all connections in turn", async () => {
+    const spec = startServer(() => new Response("ok"));
+    const startedAt = performance.now();
+    const result = await runLoad({ ...spec, pace: 1_000, isRandom: true, keepLatencies: true }, requests);
+    expect([result.answers, result.allAnswers, problemsOf(result, spec.expect)]).toEqual([100, 100, []]);
+    // A hundred gaps of 1 ms in the mean; a tenth of that is one in more than 10^40.
+    expect(performance.now() - startedAt).toBeGreaterThan(10);
+    expect(result.databaseCpuMicros).toBeNull();
+  });
+
   test("reports statuses, lengths and breaks that may not come", async () => {
     const spec = startServer((_path, count) => {
       if (count === 10) return new Response("no", { status: 503 });

@@ -52,6 +52,7 @@ function createTally({ serverPid, databasePid, expect, keepLatencies = false }: 
   let startedAt = Number.POSITIVE_INFINITY;
   let endedAt = Number.POSITIVE_INFINITY;
   let answers = 0;
+  let allAnswers = 0;
   let wrongLengths = 0;
   let broken = 0;
   let breakReason: string | undefined;
@@ -68,6 +69,7 @@ function createTally({ serverPid, databasePid, expect, keepLatencies = false }: 
       const expected = expect[status];
       const inTime = now >= startedAt && now < endedAt;
       if (inTime) answers += 1;
+      allAnswers += 1;
       if (inTime || expected === undefined) statuses[status] = (statuses[status] ?? 0) + 1;
       if (expected !== undefined && expected !== null && expected !== bodyLength) wrongLengths += 1;
       if (now >= startedAt && dueAt < endedAt) latencies.add(now - dueAt);
@@ -84,6 +86,7 @@ function createTally({ serverPid, databasePid, expect, keepLatencies = false }: 
     },
     result: (): LoadResult => ({
       answers,
+      allAnswers,
       elapsedMs: endedAt - startedAt,
       statuses,
       wrongLengths,
@@ -100,8 +103,8 @@ function createTally({ serverPid, databasePid, expect, keepLatencies = false }: 
   };
 }
 
-/** Decides who sends what, and when: at once, or at an even pace. */
-function createSender({ until, pace, connections }: LoadSpec, requests: readonly Uint8Array[]) {
+/** Decides who sends what, and when: at once, at an even pace, or at random moments. */
+function createSender({ until, pace, isRandom, connections }: LoadSpec, requests: readonly Uint8Array[]) {
   const total = "requests" in until ? until.requests : Number.POSITIVE_INFINITY;
   const ended = Promise.withResolvers<void>();
   const resting: Connection[] = [];
@@ -133,6 +136,20 @@ function createSender({ until, pace, connections }: LoadSpec, requests: readonly
       send(connection, starved ? dueAt : now);
     }
   };
+  let nextAt = 0;
+  /** Connections take turns, so that all of a server's processes get their share. */
+  const sendRandomly = (perMs: number) => {
+    if (stopped || sent >= total) return;
+    const now = performance.now();
+    while (nextAt <= now) {
+      const connection = resting.shift();
+      if (connection === undefined) break;
+      send(connection, starved ? nextAt : now);
+      nextAt -= Math.log(1 - Math.random()) / perMs;
+    }
+    starved = nextAt <= now;
+    setImmediate(sendRandomly, perMs);
+  };
   const endWhenDone = () => {
     if (underWay === 0 && (stopped || sent >= total || alive === 0)) ended.resolve();
   };
@@ -145,7 +162,10 @@ function createSender({ until, pace, connections }: LoadSpec, requests: readonly
         return;
       }
       resting.push(...opened);
-      timer = setInterval(() => sendDue(now, pace / 1000), 1);
+      if (isRandom === true) {
+        nextAt = now;
+        sendRandomly(pace / 1000);
+      } else timer = setInterval(() => sendDue(now, pace / 1000), 1);
     },
     idle(connection: Connection, now: number) {
       underWay -= 1;

@@ -25,7 +25,7 @@ export function machineFacts(cores: Cores | null): MachineFacts {
     pinning:
       cores === null
         ? "none"
-        : `server on core ${cores.server}, load generator and databases on ${cores.others}`,
+        : `server on core ${cores.server}, databases on ${cores.databases}, load generator on ${cores.others}`,
     loadAverage: Math.round((loadavg()[0] ?? 0) * 100) / 100,
     commit: commitOf(),
   };

@@ -8,12 +8,16 @@ const microsPerTick = 10_000;
  * and go. Null where there is no /proc.
  */
 export function cpuMicros(pid: number): number | null {
-  const own = processMicros(String(pid));
-  const children = readText(`/proc/${pid}/task/${pid}/children`)?.match(/\d+/g) ?? [];
-  return own === null ? null : children.reduce((sum, child) => sum + (processMicros(child) ?? 0), own);
+  const own = processMicros(pid);
+  return own === null ? null : childrenOf(pid).reduce((sum, child) => sum + (processMicros(child) ?? 0), own);
 }
 
-function processMicros(pid: string): number | null {
+/** Of the processes that it started and that still run. */
+export function childrenOf(pid: number): number[] {
+  return (readText(`/proc/${pid}/task/${pid}/children`)?.match(/\d+/g) ?? []).map(Number);
+}
+
+function processMicros(pid: number): number | null {
   const stat = readText(`/proc/${pid}/stat`);
   return stat === undefined ? null : usedMicros(stat, readText(`/proc/${pid}/schedstat`) ?? "");
 }

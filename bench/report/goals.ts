@@ -38,6 +38,8 @@ export const goals: Readonly<Record<string, Goal>> = {
   "workers-resets-postgres": atMost(5, 10),
   "table-verify": atMost(1.1, 1.3),
   "table-sign-in": atMost(1.1, 1.3),
+  "table-verify-postgres": atMost(1.1, 1.3),
+  "table-sign-in-postgres": atMost(1.1, 1.3),
 };
 
 export type Verdict = "goal" | "bound" | "short";

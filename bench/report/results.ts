@@ -1,4 +1,5 @@
 import type { PeersReport } from "./peers/measures.ts";
+import type { Measured } from "../scale/model.ts";
 import { ratios, type Spread, spreadOf } from "./statistics.ts";
 
 /** One run of one target. */
@@ -34,10 +35,24 @@ export interface Figure extends Spread {
   readonly byCpu: number | null;
 }
 
+/** What the model of `bench/scale` says of a measured point, beside what was measured. */
+export interface Comparison {
+  readonly point: string;
+  /** Whether the model was calibrated by it: its error then says little. */
+  readonly isCalibration: boolean;
+  readonly quantity: string;
+  readonly unit: Unit;
+  readonly predicted: number;
+  readonly measured: number;
+}
+
 /** What a run has found so far. */
 export interface Results {
   readonly series: Series[];
   readonly figures: Figure[];
+  readonly comparisons: Comparison[];
+  /** What the model was calibrated by and checked against, as measured. */
+  readonly points: Measured[];
   /** What went wrong: an answer that may not come, a server that did not start. */
   readonly failures: string[];
   /** Empty unless other products were measured. */
@@ -45,7 +60,14 @@ export interface Results {
 }
 
 export function createResults(): Results {
-  return { series: [], figures: [], failures: [], peers: { measured: [], missing: [] } };
+  return {
+    series: [],
+    figures: [],
+    comparisons: [],
+    points: [],
+    failures: [],
+    peers: { measured: [], missing: [] },
+  };
 }
 
 export interface FigureName {

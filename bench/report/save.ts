@@ -4,6 +4,7 @@ import type { MachineFacts } from "../machine/facts.ts";
 import type { Options } from "../options.ts";
 import { renderChart } from "./chart.ts";
 import { renderDocument } from "./document.ts";
+import { renderScale } from "./scale.ts";
 import { goals, judge } from "./goals.ts";
 import { renderPeersChart } from "./peers/bars.ts";
 import { renderPeersPage } from "./peers/page.ts";
@@ -29,6 +30,7 @@ export function saveResults(results: Results, machine: MachineFacts, options: Op
     machine,
     figures,
     series: results.series,
+    ...(results.comparisons.length === 0 ? {} : { comparisons: results.comparisons, points: results.points }),
     failures: results.failures,
     peers: results.peers,
   };
@@ -43,10 +45,12 @@ export function saveResults(results: Results, machine: MachineFacts, options: Op
 
 /** @returns texts by file name. */
 function pagesOf(
-  { figures, peers }: Results,
+  results: Results,
   machine: MachineFacts,
-  { name }: Options,
+  { name, isScale }: Options,
 ): Record<string, string> {
+  if (isScale) return { [`${name}.md`]: renderScale(results, machine, name) };
+  const { figures, peers } = results;
   const pages: Record<string, string> = {};
   if (figures.some(({ id }) => id in goals)) pages[`${name}.md`] = renderDocument(figures, machine, name);
   const chart = renderChart(figures, machine);

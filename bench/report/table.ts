@@ -1,15 +1,17 @@
 import { formatCount, formatRange, formatTable, formatValue } from "./format.ts";
 import { goals, judge } from "./goals.ts";
-import type { Figure, Results, Series } from "./results.ts";
+import { formatError } from "./scale.ts";
+import type { Comparison, Figure, Results, Series } from "./results.ts";
 import { median } from "./statistics.ts";
 
 const marks = { goal: "pass", bound: "within bound", short: "SHORT" } as const;
 
 /** Both tables and what went wrong, for a terminal. */
-export function renderReport({ series, figures, failures }: Results): string {
+export function renderReport({ series, figures, comparisons, failures }: Results): string {
   return [
     ...(series.length === 0 ? [] : [renderSeries(series)]),
     ...(figures.length === 0 ? [] : [renderFigures(figures)]),
+    ...(comparisons.length === 0 ? [] : [renderComparisons(comparisons)]),
     ...failures.map((failure) => `FAILED ${failure}`),
   ].join("\n\n");
 }
@@ -60,6 +62,17 @@ function renderSeries(series: readonly Series[]): string {
     ];
   });
   return formatTable([head, ...rows]);
+}
+
+function renderComparisons(comparisons: readonly Comparison[]): string {
+  const rows = comparisons.map((one) => [
+    `${one.point}${one.isCalibration ? " (calibrates)" : ""}`,
+    one.quantity,
+    formatValue(one.predicted, one.unit),
+    formatValue(one.measured, one.unit),
+    formatError(one),
+  ]);
+  return formatTable([["the model", "quantity", "predicted", "measured", "error"], ...rows]);
 }
 
 function renderFigures(figures: readonly Figure[]): string {

@@ -1,85 +1,49 @@
 import { signToken } from "../../src/session/cookie.ts";
 import type { RequestParts } from "../load/requests.ts";
+import { identifier } from "./identifiers.ts";
 
 /** Signs the seeded sessions' cookies, in every target. */
 export const secret = "bench-6c0f1a94d2b7e8835fa1c9d07b34e621";
 export const password = "correct horse battery staple";
 
-/** How many users there are, and how many live sessions, dealt out to them in turn. */
+/** How many users there are, and how many sessions, dealt out to them in turn. Texts have the same length in every row. */
 export interface Population {
   readonly users: number;
   readonly sessions: number;
+  /** How many of the sessions, the last ones, have ended and not been swept yet; none by default. */
+  readonly ended?: number;
 }
 
-/** What a session's row holds; instants in ms since the epoch. Texts have the same length in every row. */
-export interface SeededSession {
-  readonly id: string;
-  readonly token: string;
-  readonly userId: string;
-  readonly createdAt: number;
-  readonly expiresAt: number;
-  readonly ipAddress: string;
-  readonly userAgent: string;
-}
-
-export interface SeededUser {
-  readonly id: string;
-  readonly accountId: string;
-  readonly name: string;
-  readonly email: string;
-  readonly createdAt: number;
-}
-
-const weekMs = 7 * 24 * 60 * 60 * 1000;
-const userAgent =
+/** A refresh falls due a day after a session was made: not during the bench. */
+export const sessionMs = 7 * 24 * 60 * 60 * 1000;
+/** Since when the ended ones are. */
+export const endedMs = 60_000;
+export const userAgent =
   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+export const ipAddress = "203.0.113.7";
+/** Digits of an index in names and addresses. */
+export const digits = 7;
 
-export function seededUser(index: number, now: number): SeededUser {
-  return {
-    id: identifier("user", index),
-    accountId: identifier("account", index),
-    name: `Visitor ${digits(index)}`,
-    email: emailOf(index),
-    createdAt: now,
-  };
-}
-
-export function seededSession(index: number, { users }: Population, now: number): SeededSession {
-  return {
-    id: identifier("session", index),
-    token: tokenOf(index),
-    userId: identifier("user", index % users),
-    createdAt: now,
-    // A refresh falls due a day after this: not during the bench.
-    expiresAt: now + weekMs,
-    ipAddress: "203.0.113.7",
-    userAgent,
-  };
+export function userIdOf(index: number): string {
+  return identifier("user", index);
 }
 
 export function emailOf(index: number): string {
-  return `visitor-${digits(index)}@example.com`;
+  return `visitor-${String(index).padStart(digits, "0")}@example.com`;
 }
 
 /** The `Cookie` header of a seeded session. */
 export function cookieOf(index: number): string {
-  return `better-auth.session_token=${signToken(tokenOf(index), secret)}`;
+  return `better-auth.session_token=${signToken(identifier("token", index), secret)}`;
 }
 
-/** GET requests of `path`, one a session, from the first on. */
-export function sessionRequests(path: string, sessions: number): RequestParts[] {
-  return Array.from({ length: sessions }, (_, index) => ({ path, headers: { Cookie: cookieOf(index) } }));
-}
-
-function tokenOf(index: number): string {
-  return identifier("token", index);
-}
-
-/** 32 characters spread evenly, as BetterAuth's random ones are: neighbours in time are none in an index. */
-function identifier(kind: string, index: number): string {
-  return new Bun.CryptoHasher("sha256").update(`${kind} ${index}`).digest("hex").slice(0, 32);
-}
-
-function digits(index: number): string {
-  return String(index).padStart(7, "0");
+/**
+ * GET requests of `path`, one a session.
+ * @param step from each session asked for to the next; 1 asks for the first ones, whose rows are neighbours.
+ */
+export function sessionRequests(path: string, sessions: number, step = 1): RequestParts[] {
+  return Array.from({ length: sessions }, (_, index) => ({
+    path,
+    headers: { Cookie: cookieOf(index * step) },
+  }));
 }

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { spawnLatchkey } from "../../test/support/executable.ts";
 import { startNeonRelay } from "../../test/support/neon-relay.ts";
-import { sharedPostgres } from "../../test/support/postgres.ts";
+import { sharedPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { temporaryDirectory } from "../../test/support/reaper.ts";
 import { startTcpRelay } from "../../test/support/tcp-relay.ts";
 import type { Executables } from "../build.ts";
@@ -42,7 +42,15 @@ export async function openPostgres(
   executables: Executables,
   population: Population,
 ): Promise<SeededDatabase> {
-  const server = await sharedPostgres();
+  return await openPostgresOn(await sharedPostgres(), executables, population);
+}
+
+/** The same on a server of the caller's. */
+export async function openPostgresOn(
+  server: TestPostgres,
+  executables: Executables,
+  population: Population,
+): Promise<SeededDatabase> {
   const url = await server.createDatabase();
   const env = { DATABASE_URL: url, LATCHKEY_DATABASE_DRIVER: "postgres", BETTER_AUTH_SECRET: secret };
   await migrate(executables, env);

@@ -1,7 +1,7 @@
 import { attempt, type Bench, withOpened, type Workload } from "../bench.ts";
 import { startCommits } from "../load/commits.ts";
 import { addFigure, addRate, addRatio, type Series } from "../report/results.ts";
-import { seededSession } from "../seed/sessions.ts";
+import { userIdOf } from "../seed/sessions.ts";
 import { startBare } from "../targets/bare.ts";
 import {
   behindNetwork,
@@ -102,7 +102,7 @@ function loadsOf(
   const prime = database.driver === "sqlite" ? population.sessions : 0;
   const load = { target, requests, connections, prime };
   if (id !== "rotation") return [load];
-  const userId = seededSession(0, population, 0).userId;
+  const userId = userIdOf(0);
   const disturbance: Disturbance = async () => {
     const commits = await startCommits({ url: database.url, perSecond: commitsPerSecond, userId, cores });
     return { stop: async () => void committed.push(await commits.stop()) };

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { SQL } from "bun";
 import { type Cluster, createCluster } from "./postgres-cluster.ts";
-import { type Postmaster, type ShutdownMode, startPostmaster } from "./postmaster.ts";
+import { type PostgresSettings, type Postmaster, type ShutdownMode, startPostmaster } from "./postmaster.ts";
 import { once } from "./reaper.ts";
 
 /** A PostgreSQL 18 server of its own, on 127.0.0.1. */
@@ -32,11 +32,11 @@ const terminateTimeoutMs = 10_000;
 export const sharedPostgres: () => Promise<TestPostgres> = once(() => startPostgres());
 
 /** Starts a PostgreSQL 18 server in a fresh directory; it goes away with this process at the latest. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(settings: PostgresSettings = {}): Promise<TestPostgres> {
   if (process.env["LATCHKEY_TEST_DIALECTS"] === "sqlite")
     throw new Error("bun run test:fast starts no server: name this file among the slow ones in test/run.ts");
   const cluster = await createCluster();
-  let postmaster = await startOnFreePort(cluster);
+  let postmaster = await startOnFreePort(cluster, settings);
   const { port } = postmaster;
   const address = `127.0.0.1:${port}`;
   const asAdmin = (database: string, run: (sql: SQL) => Promise<unknown>) =>
@@ -48,7 +48,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   );
   const halt = (mode: ShutdownMode = "fast") => postmaster.stop(mode);
   const resume = async () => {
-    postmaster = await startPostmaster(cluster, port);
+    postmaster = await startPostmaster(cluster, port, settings);
   };
   return {
     get pid() {
@@ -79,10 +79,10 @@ export async function startPostgres(): Promise<TestPostgres> {
   };
 }
 
-export async function startOnFreePort(cluster: Cluster): Promise<Postmaster> {
+export async function startOnFreePort(cluster: Cluster, settings?: PostgresSettings): Promise<Postmaster> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startPostmaster(cluster, freePort());
+      return await startPostmaster(cluster, freePort(), settings);
     } catch (error) {
       // Somebody else may have taken the port since it was found free.
       if (attempt === 5 || !String(error).includes("could not bind")) throw error;

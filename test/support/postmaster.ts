@@ -21,16 +21,22 @@ export interface Postmaster {
   readonly promote: () => void;
 }
 
+/** In place of the tests' own, by name; what `postgres -c` takes. */
+export type PostgresSettings = Readonly<Record<string, string>>;
+
 /** Resolves once the server takes connections, or is a standby that takes none; throws with its log when it ends before that. */
-export async function startPostmaster(cluster: Cluster, port: number): Promise<Postmaster> {
+export async function startPostmaster(
+  cluster: Cluster,
+  port: number,
+  given: PostgresSettings = {},
+): Promise<Postmaster> {
   const logFile = join(cluster.directory, "server.log");
   // A file, not a pipe: a test that blocks this process must not block the server's logging.
   const log = openSync(logFile, "w");
-  const child = Bun.spawn([cluster.binaries.postgres, "-D", cluster.dataDirectory, ...settings(port)], {
-    ...asServerUser(cluster.directory),
-    stdout: log,
-    stderr: log,
-  });
+  const child = Bun.spawn(
+    [cluster.binaries.postgres, "-D", cluster.dataDirectory, ...settings(port, given)],
+    { ...asServerUser(cluster.directory), stdout: log, stderr: log },
+  );
   closeSync(log);
   child.unref();
   watchProcess(child.pid, "QUIT");
@@ -80,7 +86,7 @@ function killHard(pid: number): void {
   }
 }
 
-function settings(port: number): string[] {
+function settings(port: number, given: PostgresSettings): string[] {
   return Object.entries({
     port: String(port),
     listen_addresses: "127.0.0.1",
@@ -95,6 +101,7 @@ function settings(port: number): string[] {
     // Not UTC on purpose: code that relies on the server's zone shows.
     timezone: "Asia/Kolkata",
     log_timezone: "UTC",
+    ...given,
   }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
