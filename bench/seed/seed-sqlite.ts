@@ -34,13 +34,13 @@ function setAside(database: Database): () => void {
 
 function insertAll(database: Database, population: Population, passwordHash: string): void {
   const now = Date.now();
-  const insertUser = database.prepare(
+  const insertUser = database.query(
     "INSERT INTO user (id, name, email, email_verified, image, created_at, updated_at) VALUES (?, ?, ?, 0, NULL, ?, ?)",
   );
-  const insertAccount = database.prepare(
+  const insertAccount = database.query(
     "INSERT INTO account (id, account_id, provider_id, user_id, password, created_at, updated_at) VALUES (?, ?, 'credential', ?, ?, ?, ?)",
   );
-  const insertSession = database.prepare(
+  const insertSession = database.query(
     "INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
   for (let index = 0; index < population.users; index += 1) {
