@@ -90,7 +90,7 @@ async function measureFlood(
   const during: Percentiles = { full: [], paced: [] };
   const signedIn: number[] = [];
   const startedMs: number[] = [];
-  for (let round = 0; round < (bench.options.quick ? 1 : 3); round += 1) {
+  for (let round = 0; round < (bench.options.quick ? 1 : 9); round += 1) {
     await measureVerify(bench, "verify, idle", verify, idle);
     const { measureMs, warmUpMs } = bench.scale;
     const floodMs = measureMs + 2 * (2 * measureMs + warmUpMs);
