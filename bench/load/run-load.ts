@@ -141,13 +141,13 @@ function createSender({ until, pace, isRandom, connections }: LoadSpec, requests
   const sendRandomly = (perMs: number) => {
     if (stopped || sent >= total) return;
     const now = performance.now();
-    while (nextAt <= now) {
+    while (nextAt <= now && sent < total) {
       const connection = resting.shift();
       if (connection === undefined) break;
       send(connection, starved ? nextAt : now);
       nextAt -= Math.log(1 - Math.random()) / perMs;
     }
-    starved = nextAt <= now;
+    starved = nextAt <= now && sent < total;
     setImmediate(sendRandomly, perMs);
   };
   const endWhenDone = () => {

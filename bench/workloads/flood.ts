@@ -17,8 +17,10 @@ const visitors = 500;
 const hostile = 400;
 /** Leaves the server idle most of the time, yet sees every stall of a millisecond. */
 const pacedPerSecond = 1_000;
-/** Two people sign in a second. */
+/** Two people sign in a second, each over a connection of his own, and from an address that has not signed in before. */
 const honestPerSecond = 2;
+const honestConnections = 16;
+const honestEach = 60;
 /** Past the queue's bound and past the deadline a sign-in is refused: by 503, nothing else. */
 const mayAnswer = { 503: null };
 
@@ -43,8 +45,12 @@ export const flood: Workload = {
       const second = opened(startGenerator(bench.cores), (it) => it.close());
       const requests = writeRequests(sessionRequests("/api/auth/verify", population.sessions), 200);
       const verify = await loadSpec({ target, requests, connections: 64 });
-      const honestSet = signIns(population.users - flooding, { mayAnswer, first: flooding });
-      const honest = await loadSpec({ target, requests: honestSet, connections: 1 });
+      let honestFrom = flooding;
+      const nextHonest = async () => {
+        const requests = signIns(honestEach, { mayAnswer, first: honestFrom });
+        honestFrom += honestEach;
+        return await loadSpec({ target, requests, connections: honestConnections });
+      };
       for (const kind of [
         { id: "one", name: "from one address", addresses: [1, 1], settledMs: 2_000 },
         { id: "many", name: "from as many addresses", addresses: [visitors, hostile], settledMs: 45_000 },
@@ -59,7 +65,10 @@ export const flood: Workload = {
         // The generator reads its requests before its first run: not in the middle of one that is measured.
         await runChecked(second, "one sign-in", { ...load, connections: 1, until: { requests: 1 } });
         await measureFlood(bench, second, verify, { ...kind, signIns: load });
-        await measureHonest(bench, second, honest, { ...kind, signIns: { ...others, connections: hostile } });
+        await measureHonest(bench, second, nextHonest, {
+          ...kind,
+          signIns: { ...others, connections: hostile },
+        });
       }
     }),
 };
@@ -81,7 +90,7 @@ async function measureFlood(
   const during: Percentiles = { full: [], paced: [] };
   const signedIn: number[] = [];
   const startedMs: number[] = [];
-  for (let round = 0; round < (bench.options.quick ? 1 : 3); round += 1) {
+  for (let round = 0; round < (bench.options.quick ? 1 : 9); round += 1) {
     await measureVerify(bench, "verify, idle", verify, idle);
     const { measureMs, warmUpMs } = bench.scale;
     const floodMs = measureMs + 2 * (2 * measureMs + warmUpMs);
@@ -117,7 +126,7 @@ async function measureFlood(
 async function measureHonest(
   bench: Bench,
   second: Generator,
-  honest: Load,
+  nextHonest: () => Promise<Load>,
   { id, name, signIns: flooded, settledMs }: Flood,
 ): Promise<void> {
   const { measureMs, warmUpMs } = bench.scale;
@@ -126,6 +135,7 @@ async function measureHonest(
   for (let round = 0; round < (bench.options.quick ? 1 : 3); round += 1) {
     const until = { warmUpMs, measureMs: 4 * measureMs, mayBeSilent: true } as const;
     const hostileUntil = { ...until, warmUpMs: settledMs + warmUpMs };
+    const honest = await nextHonest();
     const [, answers] = await Promise.all([
       runChecked(second, "hostile sign-ins", { ...flooded, until: hostileUntil }),
       // Not before: those who come at their pace would still wait for the ones that were kept waiting meanwhile.

@@ -4,6 +4,7 @@ import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/store-error.ts";
+import { letOthersRun } from "../let-others-run.ts";
 import type { Endings } from "../session/endings.ts";
 import { clockToleranceMs, isForOneDay, isSound, sessionEnd } from "../session/verifier.ts";
 import { newUnit, type Unit, type Units } from "./unit-of-work.ts";
@@ -46,6 +47,8 @@ export function createAdapter(database: Database, units: Units, lifetimes: Lifet
     /** A call in its unit, or in one of its own; what it finds is shown with the end that counts. */
     const watched = async <T>(model: string, call: () => Promise<T>): Promise<T> => {
       const unit = units.current();
+      // SQLite answers at once: a sign-in would keep every verify waiting from its hash to its commit.
+      await letOthersRun();
       try {
         const result = await call();
         if (unit !== undefined) remember(unit, model, result);

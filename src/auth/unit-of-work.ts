@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Database, Transaction } from "../database/database.ts";
+import { letOthersRun } from "../let-others-run.ts";
 import type { AuthRouteName } from "../routes.ts";
 import { type Premises, requirePremises } from "../database/premises.ts";
 
@@ -88,10 +89,12 @@ export function createUnits(database: Database, onCommit: () => void): Units {
         try {
           const result = await work();
           const transaction = await unit.transaction;
+          if (transaction !== undefined) await letOthersRun();
           if (transaction !== undefined && keep(result) && !unit.abandoned) {
             kept = true;
             await transaction.commit();
             onCommit();
+            await letOthersRun();
           }
           return result;
         } finally {

@@ -75,16 +75,19 @@ async function reading<T>(path: string, read: (db: SqliteDatabase) => T | Promis
   const deadline = performance.now() + lockTimeoutMs;
   for (;;) {
     const wasAtRest = isAtRest(path);
+    let failure: unknown;
     try {
       const result = await readOnce(path, wasAtRest, read);
       // What is read as immutable may have been half written meanwhile.
       if (!wasAtRest || isAtRest(path)) return result;
+      failure = new Error(`${path} is opened and closed all the while`);
     } catch (error) {
-      // Its last user took the log away as we were about to read it.
-      const isPassing = isBusy(error) || wasAtRest !== isAtRest(path);
-      if (!isPassing || performance.now() >= deadline) throw error;
-      await Bun.sleep(20);
+      // Its last user took the log away as we were about to read it, or the next one wrote where we read.
+      if (!isBusy(error) && wasAtRest === isAtRest(path)) throw error;
+      failure = error;
     }
+    if (performance.now() >= deadline) throw failure;
+    await Bun.sleep(20);
   }
 }
 

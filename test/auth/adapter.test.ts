@@ -99,6 +99,31 @@ describe.each(dialects)("createAdapter on %s", (dialect) => {
     expect(await nameOutside(own)).toBe("Written");
   });
 
+  test("lets others run between its questions, and before and after the commit", async () => {
+    const person = newPerson();
+    let rounds = 0;
+    const count = () => {
+      rounds += 1;
+      turn = setImmediate(count);
+    };
+    let turn = setImmediate(count);
+    const seen: number[] = [];
+    await units.run(
+      newUnit(),
+      async () => {
+        for (const ask of [find, create, find]) {
+          await ask(person);
+          seen.push(rounds);
+        }
+      },
+      () => seen.push(rounds) > 0,
+    );
+    seen.push(rounds);
+    clearImmediate(turn);
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen[0]).toBeGreaterThan(0);
+  });
+
   test("keeps one unit's uncommitted writes from another's reads", async () => {
     const person = newPerson();
     await units.run(

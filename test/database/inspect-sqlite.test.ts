@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inspectSqlite, inspectSqliteSchema } from "../../src/database/inspect-sqlite.ts";
 import { migrateSqliteFile } from "../../src/database/migrate-sqlite.ts";
@@ -57,4 +58,34 @@ test("reads a file that another process opens and closes all the while, and neve
   expect(child.exitCode).toBeNull();
   child.kill("SIGKILL");
   await child.exited;
+});
+
+test("reads again what somebody opened meanwhile", async () => {
+  const path = await migrated();
+  // Its first question is asked before this goes on.
+  const inspection = inspectSqliteSchema(path);
+  const writer = new Database(path, { readwrite: true });
+  writer.run("DELETE FROM latchkey_migration WHERE tag LIKE '0003%'");
+  expect(existsSync(`${path}-wal`)).toBe(true);
+  expect((await inspection).pending).toEqual([expect.stringMatching(/^0003/)]);
+  writer.close(true);
+});
+
+test("reads again what somebody was about to roll back", async () => {
+  const path = await migrated();
+  const writer = new Database(path, { readwrite: true });
+  for (const text of ["journal_mode = DELETE", "cache_size = 1"]) writer.run(`PRAGMA ${text}`);
+  writer.run("BEGIN");
+  writer.run(
+    `WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 2000)
+     INSERT INTO verification (id, identifier, value, expires_at) SELECT n, 'i', hex(randomblob(100)), 1 FROM n`,
+  );
+  const journal = `${path}-journal`;
+  copyFileSync(journal, `${path}.kept`);
+  writer.run("ROLLBACK");
+  writer.close(true);
+  copyFileSync(`${path}.kept`, journal);
+  const inspection = inspectSqliteSchema(path);
+  rmSync(journal);
+  expect((await inspection).pending).toEqual([]);
 });

@@ -76,10 +76,11 @@ function querySqlite(path: string, sql: string, params: readonly Parameter[]): R
   try {
     database.run("PRAGMA busy_timeout = 5000");
     // `$1` would be a named parameter, bound by order of appearance.
-    const statement = database.prepare<Record<string, unknown>, Parameter[]>(sql.replace(/\$(\d+)/g, "?$1"));
+    using statement = database.prepare<Record<string, unknown>, Parameter[]>(sql.replace(/\$(\d+)/g, "?$1"));
     return statement.all(...params);
   } finally {
-    database.close();
+    // A statement that is left open would put the end of the connection off until it is collected: after the server was killed it would take its log away.
+    database.close(true);
   }
 }
 
