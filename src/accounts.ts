@@ -54,6 +54,7 @@ export function createAccounts(deps: AccountsDeps) {
   };
   const rules = {
     passwordMinLength: config.passwordMinLength,
+    signUpDomains: config.signUpDomains,
     requireUnguessable: createGuessRules(config),
   };
   return {

@@ -14,6 +14,10 @@ export const ownCodes = {
   REPEATED_PARAMETER: { status: 400, when: "a query parameter or form field stands twice" },
   VALIDATION_ERROR: { status: 400, posts: true, when: "a field that cannot be used; the message names it" },
   INVALID_EMAIL: { status: 400, posts: true, when: "not an address, or longer than 254 characters" },
+  EMAIL_DOMAIN_NOT_ALLOWED: {
+    status: 400,
+    when: "sign-up with an address of a domain that `LATCHKEY_SIGN_UP_DOMAINS` does not list",
+  },
   PASSWORD_TOO_SHORT: { status: 400, when: "fewer characters than `LATCHKEY_PASSWORD_MIN_LENGTH`" },
   PASSWORD_TOO_LONG: { status: 400, when: "more than 128 characters" },
   PASSWORD_TOO_COMMON: {

@@ -70,7 +70,12 @@ export const routes = {
     event: "sign_up",
     body: "SignUp",
     ok: "SignedUp",
-    refuses: [...passwordCodes, "EMAIL_PASSWORD_SIGN_UP_DISABLED", "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"],
+    refuses: [
+      ...passwordCodes,
+      "EMAIL_DOMAIN_NOT_ALLOWED",
+      "EMAIL_PASSWORD_SIGN_UP_DISABLED",
+      "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+    ],
   },
   signIn: {
     ...entry,

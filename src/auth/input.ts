@@ -10,6 +10,8 @@ export type Body = Record<string, unknown>;
 export interface InputRules {
   /** In code points. */
   readonly passwordMinLength: number;
+  /** Whose addresses may sign up; none for everybody's. */
+  readonly signUpDomains: readonly string[];
   readonly requireUnguessable: RequireUnguessable;
 }
 
@@ -50,6 +52,7 @@ export function checkInput(
       booleans.get(checked["revokeOtherSessions"]) ?? checked["revokeOtherSessions"];
   }
   if (typeof checked["email"] === "string") checked["email"] = canonicalEmail(checked["email"]);
+  if (route === "signUp") requireDomain(checked["email"], rules);
   if (typeof checked["callbackURL"] === "string") checked["callbackURL"] = headerSafe(checked["callbackURL"]);
   if ("name" in checked) requireName(checked["name"]);
   if ("image" in checked) requireImage(checked["image"]);
@@ -82,7 +85,10 @@ export function findFaults(
   for (const [field, value] of Object.entries(body)) {
     try {
       requireWellFormed(field, value);
-      if (field === "email" && typeof value === "string") canonicalEmail(value);
+      if (field === "email" && typeof value === "string") {
+        const email = canonicalEmail(value);
+        if (route === "signUp") requireDomain(email, rules);
+      }
       if (field === "name") requireName(value);
       if (field === chosenPasswords[route]) requirePassword(value, rules, ownerOf(route, body, {}));
     } catch (error) {
@@ -108,6 +114,13 @@ export function canonicalEmail(email: string): string {
   if (canonical.length > emailMaxLength)
     throw invalid("INVALID_EMAIL", `Invalid email: longer than ${emailMaxLength} characters`);
   return canonical;
+}
+
+/** @throws AppError 400 for the address of somebody whom nobody expects. */
+function requireDomain(email: unknown, { signUpDomains }: InputRules): void {
+  if (typeof email !== "string" || signUpDomains.length === 0) return;
+  if (signUpDomains.includes(email.slice(email.lastIndexOf("@") + 1))) return;
+  throw invalid("EMAIL_DOMAIN_NOT_ALLOWED", `Sign-up is for addresses of ${signUpDomains.join(", ")}.`);
 }
 
 /** Fields that are text wherever they stand; BetterAuth would store a number for a name, and fail on a list. */

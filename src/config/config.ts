@@ -60,6 +60,8 @@ export interface Config {
   /** Canonical CIDRs, e.g. `10.0.0.0/8`. */
   readonly trustedProxies: readonly string[];
   readonly signUp: "open" | "closed";
+  /** Whose addresses may sign up, in the form in which addresses are stored; none for everybody's. */
+  readonly signUpDomains: readonly string[];
   /** Code points, 8 to 128. */
   readonly passwordMinLength: number;
   /** Whether a new password may be one of the common ones. */

@@ -15,6 +15,7 @@ import { readTrustedProxies } from "./trusted-proxies.ts";
 import { defaultBaseUrl, readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
 import { type ConfigReader, createConfigReader, readParsed } from "./reader.ts";
 import { parseChoice, parseInteger, type Parsed, refused } from "./parse.ts";
+import { parseDomains } from "./sign-up-domains.ts";
 import { readSecrets } from "./signing-secrets.ts";
 import type { Config, ConfigDeps, Environment, LoadedConfig } from "./config.ts";
 
@@ -85,6 +86,7 @@ export function withPort(config: Config, port: number): Config {
 type Plain = Pick<
   Config,
   | "signUp"
+  | "signUpDomains"
   | "passwordMinLength"
   | "passwordCommon"
   | "sessionExpiresInSeconds"
@@ -110,6 +112,7 @@ function readPlain(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): 
   const maximumHashes = Math.max(1, Math.floor(cpuCount) - 1);
   return {
     signUp: choice("LATCHKEY_SIGN_UP", "open", ["open", "closed"]),
+    signUpDomains: readParsed(reader, "LATCHKEY_SIGN_UP_DOMAINS", [], parseDomains),
     passwordMinLength: integer("LATCHKEY_PASSWORD_MIN_LENGTH", 8, 8, 128),
     passwordCommon: choice("LATCHKEY_PASSWORD_COMMON", "refuse", ["refuse", "allow"]),
     ...readSessionLifetimes(reader),

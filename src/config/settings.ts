@@ -67,6 +67,10 @@ const settings = {
       "CIDRs or `none`. Loopback by default when the public URL is https and `HOST` is loopback; required when it is https and `HOST` is not",
   },
   LATCHKEY_SIGN_UP: { meaning: "`open` or `closed`" },
+  LATCHKEY_SIGN_UP_DOMAINS: {
+    meaning:
+      "domains whose e-mail addresses alone may sign up, `example.com,example.org`; everybody's by default. Nobody is asked to prove an address",
+  },
   LATCHKEY_PASSWORD_MIN_LENGTH: { meaning: "8 to 128 code points" },
   LATCHKEY_PASSWORD_COMMON: { meaning: "`refuse` or `allow`: whether a new password may be a common one" },
   LATCHKEY_SESSION_EXPIRES_IN: {

@@ -41,6 +41,8 @@ export function explainRefusal(refusal: Refusal, names: FormNames, texts: Texts)
       return { fields: { [password]: messages.signInWrong } };
     case "INVALID_EMAIL":
       return { fields: { email: messages.emailForm } };
+    case "EMAIL_DOMAIN_NOT_ALLOWED":
+      return { fields: { email: fill(messages.emailDomain, { domains: names.signUpDomains.join(", ") }) } };
     case "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL":
     case "USER_ALREADY_EXISTS":
       return { fields: { email: messages.emailTaken } };

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
-import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
 
 setDefaultTimeout(60_000);
 
@@ -165,6 +165,43 @@ test("LATCHKEY_SIGN_UP=closed lets nobody sign up", async () => {
   const server = await spawnLatchkey({ env: { LATCHKEY_SIGN_UP: "closed" } });
   expect((await post(server, "/sign-up/email", person)).status).toBe(400);
   expect((await post(server, "/sign-in/email", person)).status).toBe(401);
+  await server.stop();
+});
+
+test("LATCHKEY_SIGN_UP_DOMAINS lets in whom it lists, in every spelling, and nobody below or beside", async () => {
+  const env = { LATCHKEY_SIGN_UP_DOMAINS: "example.com,bücher.example" };
+  const server = await spawnLatchkey({ env });
+  const signUp = (email: string) => post(server, "/sign-up/email", { ...person, email });
+  for (const email of ["a@example.com", " B@EXAMPLE.com ", "c@bücher.example", "d@xn--bcher-kva.example"])
+    expect([email, (await signUp(email)).status]).toEqual([email, 200]);
+  for (const email of [
+    "a@example.org",
+    "a@mail.example.com",
+    "a@example.com.evil.org",
+    "a@evilexample.com",
+    '"x@example.com"@evil.org',
+    "a@example.com@evil.org",
+  ]) {
+    const response = await signUp(email);
+    const { code } = (await response.json()) as { code: string };
+    expect([email, response.status, code]).toEqual([email, 400, "EMAIL_DOMAIN_NOT_ALLOWED"]);
+  }
+  const form = await fetch(`${server.url}/signup`, {
+    method: "POST",
+    headers: { origin: server.origin },
+    body: new URLSearchParams({ ...person, email: "a@example.org" }),
+  });
+  expect([form.status, await form.text()]).toEqual([
+    400,
+    expect.stringContaining("Use an address of example.com, xn--bcher-kva.example."),
+  ]);
+  // Who has an account keeps it, and an operator makes whichever he likes.
+  const add = ["users", "create", "ann@example.org", "--name", "Ann"];
+  const at = { env: { ...env, LATCHKEY_DATA_DIR: `${server.dir}/data` }, stdin: person.password };
+  expect((await runLatchkey(add, at)).exitCode).toBe(0);
+  expect(
+    (await post(server, "/sign-in/email", { email: "ann@example.org", password: person.password })).status,
+  ).toBe(200);
   await server.stop();
 });
 

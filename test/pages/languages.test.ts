@@ -162,6 +162,7 @@ describe("no sentence stands outside the messages", () => {
         [401, "INVALID_EMAIL_OR_PASSWORD", "/signin", filled],
         [422, "USER_ALREADY_EXISTS", "/signup", filled],
         [400, "PASSWORD_TOO_COMMON", "/signup", filled],
+        [400, "EMAIL_DOMAIN_NOT_ALLOWED", "/signup", filled],
         [400, "VALIDATION_ERROR", "/signup", filled],
         [400, "SOMETHING_NEW", "/signup", filled],
         [429, "TOO_MANY_REQUESTS", "/signin", filled],

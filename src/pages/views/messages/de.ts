@@ -107,6 +107,7 @@ export const de: Messages = {
   enterCurrentPassword: "Geben Sie Ihr aktuelles Passwort ein.",
   chooseNewPassword: "Wählen Sie ein neues Passwort.",
   emailForm: "Geben Sie eine Adresse wie name@example.com ein.",
+  emailDomain: "Geben Sie eine Adresse von {domains} ein.",
   emailTaken: "Diese E-Mail hat schon ein Konto: {link}.",
   signInInstead: "stattdessen anmelden",
   signInWrong: "Die E-Mail oder das Passwort stimmt nicht.",

@@ -106,6 +106,7 @@ export const en = {
   enterCurrentPassword: "Enter your current password.",
   chooseNewPassword: "Choose a new password.",
   emailForm: "Enter an address such as name@example.com.",
+  emailDomain: "Use an address of {domains}.",
   emailTaken: "This email has an account: {link}.",
   signInInstead: "sign in instead",
   signInWrong: "The email or the password is not right.",

@@ -108,6 +108,7 @@ export const es: Messages = {
   enterCurrentPassword: "Escribe tu contraseña actual.",
   chooseNewPassword: "Elige una contraseña nueva.",
   emailForm: "Escribe una dirección como nombre@example.com.",
+  emailDomain: "Usa una dirección de {domains}.",
   emailTaken: "Este correo ya tiene una cuenta: {link}.",
   signInInstead: "inicia sesión",
   signInWrong: "El correo o la contraseña no es correcto.",

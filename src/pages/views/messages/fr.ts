@@ -106,6 +106,7 @@ export const fr: Messages = {
   enterCurrentPassword: "Saisissez votre mot de passe actuel.",
   chooseNewPassword: "Choisissez un nouveau mot de passe.",
   emailForm: "Saisissez une adresse comme nom@example.com.",
+  emailDomain: "Utilisez une adresse de {domains}.",
   emailTaken: "Cet e-mail a déjà un compte : {link}.",
   signInInstead: "connectez-vous",
   signInWrong: "L’e-mail ou le mot de passe est incorrect.",

@@ -104,6 +104,7 @@ export const ja: Messages = {
   enterCurrentPassword: "現在のパスワードを入力してください。",
   chooseNewPassword: "新しいパスワードを決めてください。",
   emailForm: "name@example.com のように入力してください。",
+  emailDomain: "{domains} のアドレスを使ってください。",
   emailTaken: "このメールアドレスは登録済みです：{link}。",
   signInInstead: "サインインする",
   signInWrong: "メールアドレスかパスワードが違います。",
