@@ -36,6 +36,14 @@ With --json: {"status":…,"checks":[{"name":…,"status":"ok"|"warning"|"failur
 It reads the environment and the files that *_FILE names, and no database. Warnings go to stderr. When something
 cannot be used it prints every problem, and the exit status is 2.
 With --json: [{"name":…,"value":…,"source":"default"|"environment"|"file","variable":…}]`,
+  events: `
+Lines stay as they are: one JSON object each, for people and for jq. What is no line with an event is left out.
+  journalctl -u latchkey -o cat | latchkey events --user ann@example.com --since 7d
+  latchkey events --address 203.0.113.0/24 --event sign_in --outcome failure latchkey.log
+--user asks the database for the user's id and needs the secret that the log's hashes of addresses are made with: run it
+with the server's settings, or name them by --unit, --env-file or --pid. Lines from under a dropped secret have other hashes.
+Exit status: 0 also where there are none, 2 when the log cannot be read or an option is wrong.
+With --json: the same lines, which are JSON in any case`,
   healthcheck: `
 It asks GET /health of the configured HOST and PORT, or of --url (http://…, or unix:/… for a Unix socket), and is made for a container's HEALTHCHECK:
 exit status 0 when the answer is 200, 1 on any other answer or none. HOST and PORT come from the environment.

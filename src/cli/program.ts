@@ -13,6 +13,7 @@ const commands = {
   migrate: lazy(async () => (await import("./migrate.ts")).migrate),
   doctor: lazy(async () => (await import("./doctor.ts")).doctor),
   config: lazy(async () => (await import("./print.ts")).printConfig),
+  events: lazy(async () => (await import("./events.ts")).events),
   healthcheck: lazy(async () => (await import("./healthcheck.ts")).healthcheck),
   secret: lazy(async () => (await import("./print.ts")).printSecret),
   version: lazy(async () => (await import("./print.ts")).printVersion),
@@ -96,9 +97,36 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
   add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
   add("version", "print the version", commands.version);
   addUsers(program, context, end);
+  addEvents(program, context, end);
   // What `serve` starts where LATCHKEY_WORKERS says so.
   add("worker", "serve a part of the connections", commands.worker, { hidden: true });
   return program;
+}
+
+/** A log comes from a file, or from stdin. */
+function addEvents(program: Program, context: CommandContext, end: (status: number) => void): void {
+  program
+    .command("events")
+    .summary("print what a log says of a person, an address or a session")
+    .description("Prints what a log says of a person, an address or a session.")
+    .argument("[file]", "the log (default: stdin)")
+    .option("--user <user>", "whom it is about: an e-mail address or an id")
+    .option("--address <address>", "where it came from: an address, or a network such as 203.0.113.0/24")
+    .option("--session <session>", "in which session: its id, or what the log shows")
+    .option("--event <events>", "what happened, such as sign_in,sign_out")
+    .option("--outcome <outcome>", "success or failure")
+    .option("--since <when>", "24h, 7d, or a date")
+    .option("--env-file <file>", "take the environment from a file of NAME=value lines")
+    .option("--unit <unit>", "take the environment of a systemd service, by its name or its file")
+    .option("--pid <pid>", "take the environment of a running latchkey", parsePid)
+    .option("--json", "print JSON")
+    .addHelpText("after", commandHelp("events"))
+    .allowExcessArguments(false)
+    .action(async (file: string | undefined, options: object) => {
+      end(
+        await commands.events(context, { ...options, json: true, ...(file === undefined ? {} : { file }) }),
+      );
+    });
 }
 
 /** @throws CommanderError; commander would take an unknown first word for an argument of the default command. */

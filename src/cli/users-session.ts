@@ -68,7 +68,7 @@ export async function onUsers<T>(
 }
 
 /** Of this shell, or of the server that the options name. */
-function loadConfigAt(context: CommandContext, options: UsersOptions): LoadedConfig {
+export function loadConfigAt(context: CommandContext, options: Place): LoadedConfig {
   const elsewhere = readForeignEnvironment(options, context.cwd);
   return elsewhere === undefined
     ? context.loadConfig()

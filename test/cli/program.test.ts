@@ -11,6 +11,7 @@ const commands = [
   "secret",
   "version",
   "users",
+  "events",
 ] as const;
 
 describe("the command line", () => {

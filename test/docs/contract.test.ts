@@ -34,6 +34,21 @@ describe("the contract", () => {
   });
 });
 
+test("the contract names every event that the log has", () => {
+  const rows = contract.tables.flatMap((table) => (table.header[0] === "event" ? table.rows : []));
+  const named = new Set(rows.flatMap(([names = ""]) => codeSpans(names)));
+  const written = new Set<string>();
+  for (const path of new Bun.Glob("src/**/*.{ts,tsx}").scanSync(projectDirectory)) {
+    const text = readFileSync(join(projectDirectory, path), "utf8");
+    for (const [, rest = ""] of text.matchAll(/\bevent(?:: | = )([^;,}\n]*)/g))
+      for (const [, name = ""] of rest.matchAll(/(?<!\bin |")"([a-z]+(?:_[a-z]+)*)"(?! in)/g))
+        written.add(name);
+  }
+  // Made of two parts.
+  for (const what of ["origin", "callback"]) written.add(`${what}_refused`);
+  expect([...written].toSorted()).toEqual([...named].toSorted());
+});
+
 test("the README names routes that are there", () => {
   const named = readDocument("README.md").tables.flatMap(({ header, rows }) =>
     header[0] === "route" ? rows.flatMap(([paths = ""]) => codeSpans(paths)) : [],
