@@ -86,8 +86,7 @@ export function createApp(deps: AppDeps): Respond {
   };
   const fail = (error: unknown, context: RequestContext): Response => {
     const shown = publicError(error);
-    const { requestId } = context;
-    if (shown.status >= 500) logFailure(shown, requestId);
+    if (shown.status >= 500) logFailure(shown, context);
     return isReadByPeople(context) ? pages.error(shown, context) : errorResponse(shown);
   };
   return createRespond({
@@ -149,7 +148,7 @@ function createRespond({ describe, allowed, handlers, fail, refuse, finish, logR
     const origin = request.headers.get("origin");
     // A preflight and a read are refused by the browser alone, for want of CORS headers.
     if (origin !== null && context.route !== undefined && !allowed.has(origin))
-      logRefusal({ what: "origin", value: origin, path: context.path, requestId: context.requestId });
+      logRefusal({ what: "origin", value: origin, path: context.path, request: context });
     try {
       return finish(context, await elysia.handle(request));
     } catch (error) {

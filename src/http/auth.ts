@@ -11,7 +11,7 @@ import type { ReadSession } from "../session/get-session.ts";
 import type { ReadBody } from "./body.ts";
 import { createOnceAMinute } from "./once-a-minute.ts";
 import type { Pace } from "./pace.ts";
-import type { RequestContext } from "./request.ts";
+import { nameFields, type RequestContext } from "./request.ts";
 
 /** A call of BetterAuth's, its body read, answers within this, 503 included. */
 export const requestTimeoutMs = 5_000;
@@ -91,7 +91,7 @@ export function createAuthCall({ handle, log, describeEmail, pace, now }: AuthCa
       if (response.status < 400) logCap(log, unit, context);
       report(response.status, response.status < 400 ? undefined : await errorCodeOf(response));
       if (response.status >= 500)
-        log.error({ requestId: context.requestId, cause: unit.seen.internalError }, "request failed");
+        log.error({ ...nameFields(context), cause: unit.seen.internalError }, "request failed");
       return response;
     } catch (error) {
       if (error instanceof AppError) report(error.status, error.code);
@@ -151,7 +151,7 @@ export function logEvent(
   log: Log,
   name: AuthRouteName,
   { seen, who }: Pick<Unit, "seen"> & { readonly who?: Readonly<Record<string, string | number>> },
-  { requestId, clientAddress }: Pick<RequestContext, "requestId" | "clientAddress">,
+  request: Pick<RequestContext, "requestId" | "traceparent" | "clientAddress">,
   status: number,
   code?: string,
 ): void {
@@ -163,8 +163,8 @@ export function logEvent(
       event,
       outcome: status < 400 ? "success" : "failure",
       ...(status < 400 ? {} : { reason: reason ?? code ?? String(status) }),
-      requestId,
-      clientAddress,
+      ...nameFields(request),
+      clientAddress: request.clientAddress,
       ...who,
       ...(userId === undefined ? {} : { userId }),
       ...(sessionId === undefined ? {} : { session: hashedSessionId(sessionId) }),
@@ -174,14 +174,14 @@ export function logEvent(
 }
 
 /** Says that a sign-in ended its user's oldest sessions: they may wonder why a device is signed out. */
-function logCap(
-  log: Log,
-  { capped, seen: { userId } }: Unit,
-  { requestId, clientAddress }: RequestContext,
-): void {
+function logCap(log: Log, { capped, seen: { userId } }: Unit, context: RequestContext): void {
   if (capped === 0) return;
   const event = "session_cap";
-  log.info({ event, outcome: "success", requestId, clientAddress, userId, ended: capped }, "session cap");
+  const { clientAddress } = context;
+  log.info(
+    { event, outcome: "success", ...nameFields(context), clientAddress, userId, ended: capped },
+    "session cap",
+  );
 }
 
 /** A session's id as the log shows it: enough to follow one session, not enough to name it elsewhere. */

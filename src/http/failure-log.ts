@@ -1,10 +1,11 @@
 import type { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { nameFields, type RequestName } from "./request.ts";
 
 const intervalMs = 1_000;
 
 /** Writes a 5xx to the log, with its cause. */
-export type LogFailure = (error: AppError, requestId: string) => void;
+export type LogFailure = (error: AppError, request: RequestName) => void;
 
 /** An error is a line of its own; being too busy is one line a second with how many it concerned. */
 export function createFailureLog(log: Log): LogFailure {
@@ -18,8 +19,8 @@ export function createFailureLog(log: Log): LogFailure {
     timer = setTimeout(tell, intervalMs);
     timer.unref();
   };
-  return ({ code, cause }, requestId) => {
-    if (code !== "TOO_BUSY") return log.error({ requestId, code, cause }, "request failed");
+  return ({ code, cause }, request) => {
+    if (code !== "TOO_BUSY") return log.error({ ...nameFields(request), code, cause }, "request failed");
     refused += 1;
     if (timer === undefined) tell();
   };

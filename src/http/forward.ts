@@ -32,7 +32,7 @@ export function createForwardAnswer({ answerVerify, rules, logRefusal, errorPage
     const checked = original === null ? null : checkCallback(original, rules);
     if (checked === null) {
       const foreign = foreignOrigin(original, rules);
-      if (foreign !== null) logRefusal({ what: "callback", value: foreign, path, requestId });
+      if (foreign !== null) logRefusal({ what: "callback", value: foreign, path, request: context });
       const challenge = answer.headers.get("www-authenticate") ?? "Bearer";
       const stranger = new AppError("NO_CREDENTIALS", "No session was presented.", {
         headers: { "WWW-Authenticate": challenge },

@@ -1,5 +1,6 @@
 import { createOnceAMinute } from "./once-a-minute.ts";
 import type { Log } from "../log.ts";
+import { nameFields, type RequestName } from "./request.ts";
 
 const valueLength = 200;
 
@@ -9,7 +10,7 @@ interface Refused {
   /** As it was sent. */
   readonly value: string;
   readonly path: string;
-  readonly requestId: string;
+  readonly request: RequestName;
 }
 
 /** Writes one warning a minute of each value. */
@@ -18,7 +19,7 @@ export type LogRefusal = (refused: Refused) => void;
 /** @param now the clock, in ms. */
 export function createRefusalLog(log: Log, now: () => number): LogRefusal {
   const isDue = { origin: createOnceAMinute(now), callback: createOnceAMinute(now) };
-  return ({ what, value, path, requestId }) => {
+  return ({ what, value, path, request }) => {
     if (isDue[what](value.slice(0, valueLength)) === null) return;
     log.warn(
       {
@@ -26,7 +27,7 @@ export function createRefusalLog(log: Log, now: () => number): LogRefusal {
         [what]: readable(value),
         route: path,
         setting: "BETTER_AUTH_TRUSTED_ORIGINS",
-        requestId,
+        ...nameFields(request),
       },
       what === "origin"
         ? "a request came from a site that is not listed"

@@ -14,6 +14,8 @@ export interface RequestContext {
   readonly route: NamedRoute | undefined;
   /** Of the answer and the log. */
   readonly requestId: string;
+  /** W3C Trace Context's, of a trusted proxy: for the log. */
+  readonly traceparent: string | undefined;
   readonly clientAddress: string;
   /** Whether the peer is a trusted proxy, whose `X-Forwarded-*` may be believed. */
   readonly fromProxy: boolean;
@@ -36,6 +38,7 @@ export function createRequestDescription(
     const url = URL.canParse(request.url) ? new URL(request.url) : null;
     const path = url === null ? "" : withoutTrailingSlash(url.pathname);
     const inbound = request.headers.get("x-request-id");
+    const traceparent = request.headers.get("traceparent");
     const fromProxy = addresses.isTrusted(peer);
     return {
       request,
@@ -43,6 +46,7 @@ export function createRequestDescription(
       path,
       route: findRoute(path),
       requestId: inbound !== null && fromProxy && isRequestId(inbound) ? inbound : nextRequestId(),
+      traceparent: traceparent !== null && fromProxy && isTraceparent(traceparent) ? traceparent : undefined,
       clientAddress: addresses.resolve(peer, request.headers.get("x-forwarded-for")),
       fromProxy,
       reading,
@@ -73,6 +77,23 @@ export function requireUniqueParameters({ url }: RequestContext): void {
 /** Whether an inbound request id may be kept. */
 export function isRequestId(value: string): boolean {
   return /^[A-Za-z0-9._-]{1,64}$/.test(value);
+}
+
+/** Whether a header is a trace's, https://www.w3.org/TR/trace-context/ §3.2: of a later version it may have more fields. */
+function isTraceparent(value: string): boolean {
+  const [, version, rest = ""] =
+    /^([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?:-[\x21-\x7e]{1,100})?)$/.exec(
+      value,
+    ) ?? [];
+  return version !== undefined && version !== "ff" && (version !== "00" || rest === "");
+}
+
+/** How a request is called in the log. */
+export type RequestName = Pick<RequestContext, "requestId" | "traceparent">;
+
+/** The fields of a line about a request. */
+export function nameFields({ requestId, traceparent }: RequestName): Readonly<Record<string, string>> {
+  return traceparent === undefined ? { requestId } : { requestId, traceparent };
 }
 
 /** Makes request ids that are unique across processes and cost next to nothing: a random prefix and a counter. */

@@ -64,8 +64,7 @@ export function createPageCalls(call: CallAuth, readSession: ReadSession, logFai
         return { ok: false, refusal: await refusalIn(response) };
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        const { requestId } = page.context;
-        if (error.status >= 500) logFailure(error, requestId);
+        if (error.status >= 500) logFailure(error, page.context);
         return { ok: false, refusal: error };
       }
     },

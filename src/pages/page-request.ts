@@ -45,8 +45,7 @@ export function createPageRequestReader({
     const asked = inForm ?? inQuery;
     const foreign = foreignOrigin(asked, rules);
     if (foreign !== null) {
-      const { path, requestId } = context;
-      logRefusal({ what: "callback", value: foreign, path, requestId });
+      logRefusal({ what: "callback", value: foreign, path: context.path, request: context });
     }
     const due = now() + requestTimeoutMs;
     return {

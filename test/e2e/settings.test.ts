@@ -133,7 +133,8 @@ describe("S58: proxies", () => {
     };
     const requestId = signedIn.headers.get("x-request-id");
     await server.stop();
-    return { address: session.session.ipAddress, requestId };
+    const { traceparent } = server.logs().find(({ event }) => event === "sign_in") ?? {};
+    return { address: session.session.ipAddress, requestId, traceparent };
   };
   const trusting = { LATCHKEY_TRUSTED_PROXIES: "127.0.0.0/8,10.0.0.0/8" };
 
@@ -155,6 +156,12 @@ describe("S58: proxies", () => {
     expect((await forwarded(trusting, headers)).requestId).toBe("proxy-1");
     expect((await forwarded({}, headers)).requestId).not.toBe("proxy-1");
     expect((await forwarded(trusting, { "x-request-id": "bad id" })).requestId).not.toBe("bad id");
+  });
+
+  test("name their trace in the log, and no other's", async () => {
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    expect((await forwarded(trusting, { traceparent })).traceparent).toBe(traceparent);
+    expect((await forwarded({}, { traceparent })).traceparent).toBeUndefined();
   });
 });
 

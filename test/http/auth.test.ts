@@ -19,7 +19,14 @@ function logged({ name = "signIn", status = 200, code, seen = {} }: Partial<Even
   const log = {
     info: (fields: object, message: string) => void lines.push({ ...fields, message }),
   } as unknown as Log;
-  logEvent(log, name, { seen }, { requestId: "r-1", clientAddress: "203.0.113.9" }, status, code);
+  logEvent(
+    log,
+    name,
+    { seen },
+    { requestId: "r-1", traceparent: undefined, clientAddress: "203.0.113.9" },
+    status,
+    code,
+  );
   return lines;
 }
 

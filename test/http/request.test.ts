@@ -196,6 +196,24 @@ describe("createRequestDescription", () => {
     ]);
   });
 
+  const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  test.each([
+    [trace, true],
+    [trace.replace("00-", "cc-"), true],
+    [`${trace.replace("00-", "cc-")}-more.of=it`, true],
+    [`${trace}-more`, false],
+    [trace.replace("00-", "ff-"), false],
+    [trace.toUpperCase(), false],
+    [trace.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0".repeat(32)), false],
+    [trace.replace("00f067aa0ba902b7", "0".repeat(16)), false],
+    [trace.slice(0, -1), false],
+    [`${trace}, ${trace}`, false],
+    ['00-"', false],
+  ])("keeps a traceparent of a trusted proxy, and of nobody else: %s", (traceparent, isKept) => {
+    expect(from("10.1.2.3", "/", { traceparent }).traceparent).toBe(isKept ? traceparent : undefined);
+    expect(from(direct, "/", { traceparent }).traceparent).toBeUndefined();
+  });
+
   test("S51: tells a parameter that stands twice, under whichever spelling", () => {
     const code = (search: string) => {
       try {
