@@ -357,34 +357,37 @@ describe.each(["postgres", "neon"] as const)("a lost %s server", (dialect) => {
   });
 });
 
-describe.each(["postgres", "neon"] as const)("a slow %s server", (dialect) => {
-  test("does not make an account after its caller was told 503", async () => {
-    // A sign-up takes more round trips than fit into 5 s, and each of them is in time.
-    const database = await openTestDatabase(dialect);
-    const { server, signUp } = await open(database);
-    await signUp();
-    database.network?.delay(1_200);
-    const { error, email } = await signUp();
-    expect(error).toMatchObject(unavailable);
-    // What it still had to say has been said once nobody is in a transaction.
-    const isBusy = async () =>
-      (
-        await database.query(
-          "SELECT 1 AS one FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()",
-        )
-      ).length > 0;
-    const quietFor = async (ms: number) => {
-      const since = Date.now();
-      while (Date.now() - since < ms) {
-        if (await isBusy()) return false;
-        await Bun.sleep(50);
-      }
-      return true;
-    };
-    const deadline = Date.now() + 30_000;
-    while (!(await quietFor(3_000)) && Date.now() < deadline);
-    expect(await database.query('SELECT 1 AS one FROM "user" WHERE email = $1', [email])).toEqual([]);
-    await server.stop();
-    await database.close();
-  });
+describe("a slow server", () => {
+  test.concurrent.each(["postgres", "neon"] as const)(
+    "does not make an account after its caller was told 503: %s",
+    async (dialect) => {
+      // A sign-up takes more round trips than fit into 5 s, and each of them is in time.
+      const database = await openTestDatabase(dialect);
+      const { server, signUp } = await open(database);
+      await signUp();
+      database.network?.delay(1_200);
+      const { error, email } = await signUp();
+      expect(error).toMatchObject(unavailable);
+      // What it still had to say has been said once nobody is in a transaction.
+      const isBusy = async () =>
+        (
+          await database.query(
+            "SELECT 1 AS one FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()",
+          )
+        ).length > 0;
+      const quietFor = async (ms: number) => {
+        const since = Date.now();
+        while (Date.now() - since < ms) {
+          if (await isBusy()) return false;
+          await Bun.sleep(50);
+        }
+        return true;
+      };
+      const deadline = Date.now() + 30_000;
+      while (!(await quietFor(3_000)) && Date.now() < deadline);
+      expect(await database.query('SELECT 1 AS one FROM "user" WHERE email = $1', [email])).toEqual([]);
+      await server.stop();
+      await database.close();
+    },
+  );
 });

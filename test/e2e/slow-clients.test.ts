@@ -38,7 +38,7 @@ describe("S40: the executable cuts a client", () => {
   });
   afterAll(() => server.stop());
 
-  test.each([
+  test.concurrent.each([
     ["that drips its headers, though a byte comes every half second", "GET / HTTP/1.1\r\nX-Slow: ", "x"],
     ["that stops within its headers", "GET /health HTTP/1.1\r\nHost: a\r\n", ""],
     ["that says nothing", "", ""],
@@ -62,15 +62,16 @@ describe("S40: the listener cuts a client", () => {
     listener = listen("127.0.0.1", 0, { idleTimeoutSeconds });
     listener.serve({
       fetch: async (request) => {
-        request.signal.addEventListener("abort", () => cut.resolve());
-        return new Response("x".repeat(request.url.endsWith("/long") ? 16_000_000 : 1));
+        const isLong = request.url.endsWith("/long");
+        if (isLong) request.signal.addEventListener("abort", () => cut.resolve());
+        return new Response("x".repeat(isLong ? 16_000_000 : 1));
       },
       routes: {},
     });
   });
   afterAll(() => listener.stop());
 
-  test("that asks and does not read the answer", async () => {
+  test.concurrent("that asks and does not read the answer", async () => {
     cut = Promise.withResolvers();
     const client = await connect(listener.port, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n", "", false);
     const isCut = cut.promise.then(() => true);
@@ -79,7 +80,7 @@ describe("S40: the listener cuts a client", () => {
     client.end();
   });
 
-  test("that was answered and drips the headers of what it asks next", async () => {
+  test.concurrent("that was answered and drips the headers of what it asks next", async () => {
     const client = await connect(
       listener.port,
       "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nX: ",
