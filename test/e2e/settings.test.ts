@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
+import { openTestDatabase } from "../support/databases.ts";
 import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
 
 setDefaultTimeout(60_000);
@@ -119,6 +120,41 @@ describe("LATCHKEY_BEARER=signed", () => {
     );
     await server.stop();
   });
+});
+
+test("S62: instances that get a new secret one after the other, in two steps, take what any of them signs", async () => {
+  const database = await openTestDatabase("postgres");
+  const rings = [
+    `1:${oldSecret}`,
+    `1:${oldSecret},2:${newSecret}`,
+    `2:${newSecret},1:${oldSecret}`,
+    `2:${newSecret}`,
+  ];
+  const servers = await Promise.all(
+    rings.map((ring) =>
+      // Its own key would be the first of them.
+      spawnLatchkey({ env: { ...database.env, BETTER_AUTH_SECRET: "", BETTER_AUTH_SECRETS: ring } }),
+    ),
+  );
+  const verified = async (signer: RunningLatchkey, other: RunningLatchkey | undefined) => {
+    const cookie = (await signedIn(signer)).split(";")[0] ?? "";
+    return (await fetch(`${other?.url}/api/auth/verify`, { headers: { cookie } })).status;
+  };
+  const signedIn = async (server: RunningLatchkey) =>
+    (await post(server, "/sign-in/email", person)).headers.getSetCookie()[0] ?? "";
+  await cookieOf(servers[0] as RunningLatchkey);
+  const statuses: number[][] = [];
+  for (const signer of servers)
+    statuses.push(await Promise.all(servers.map((other) => verified(signer, other))));
+  // Neighbours are there at once; the first and the third never are: that is what the second is for.
+  expect(statuses).toEqual([
+    [200, 200, 200, 401],
+    [200, 200, 200, 401],
+    [401, 200, 200, 200],
+    [401, 200, 200, 200],
+  ]);
+  await Promise.all(servers.map((server) => server.stop()));
+  await database.close();
 });
 
 describe("S58: proxies", () => {
