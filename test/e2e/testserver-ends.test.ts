@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { buildExecutable } from "../support/executable.ts";
-import { temporaryDirectory } from "../support/reaper.ts";
+import { temporaryDirectory, watchProcess } from "../support/reaper.ts";
 import { startTestserver } from "../support/testserver.ts";
 import { within } from "../support/within.ts";
 
@@ -42,6 +42,7 @@ describe("the end of a testserver", () => {
       said += decoder.decode(chunk, { stream: true });
       if (isListening || !said.includes('"url"')) continue;
       expect(readdirSync(temporary)).toHaveLength(1);
+      watchProcess(JSON.parse(said.slice(said.indexOf("{"))).pid, "KILL");
       parent.kill("SIGKILL");
       await parent.exited;
     }

@@ -57,10 +57,10 @@ describe("hashes", () => {
     expect(stderr).toContain(name);
   });
 
-  test.each([["--users", "3"], ["--rehearsal"], ["--hash-cost", "1"]])(
+  test.each(["--users=3", "--rehearsal", "--hash-cost=1"])(
     "have no option of serve's: %s",
-    async (...option) => {
-      const { exitCode, stderr } = await runLatchkey(["serve", ...option], { env: { PORT: "0" } });
+    async (option) => {
+      const { exitCode, stderr } = await runLatchkey(["serve", option], { env: { PORT: "0" } });
       expect({ exitCode, stderr }).toEqual({
         exitCode: 2,
         stderr: expect.stringContaining("unknown option"),
