@@ -95,7 +95,7 @@ function requireLoopback(given = ""): void {
   throw new ConfigError([{ variable: "HOST", reason, remedy: "remove it, or write 127.0.0.1 or ::1" }]);
 }
 
-/** Has the address that tests connect to trusted beside `localhost`, so that its own pages work at both. */
+/** Has the address that tests connect to trusted beside `localhost`: a client there names it as its origin. */
 function withOwnAddress(loaded: LoadedConfig): LoadedConfig {
   const { config } = loaded;
   const own = new URL(urlOf(config.host, config.port)).origin;

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "../support/client.ts";
 import { runLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { freePort } from "../support/free-port.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 import { startTestserver } from "../support/testserver.ts";
 
@@ -149,6 +150,19 @@ describe("a testserver's surroundings", () => {
       password: "correct horse battery",
     });
     expect(up.error).toBeNull();
+    await server.stop();
+  });
+
+  test.each(["localhost", "127.0.0.2"])("are PORT's and HOST's, where that is %s", async (host) => {
+    const port = freePort();
+    const server = await startTestserver([], { PORT: String(port), HOST: host });
+    expect(server).toMatchObject({
+      port,
+      url: `http://${host}:${port}`,
+      baseUrl: `http://localhost:${port}`,
+    });
+    const headers = { cookie: server.users[0]?.cookie ?? "" };
+    expect((await fetch(`${server.url}/api/auth/verify`, { headers })).status).toBe(200);
     await server.stop();
   });
 

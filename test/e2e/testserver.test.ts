@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { createClient } from "../support/client.ts";
+import { createFormClient } from "../support/form-client.ts";
 import { type RunningTestserver, startTestserver } from "../support/testserver.ts";
 
 let server: RunningTestserver;
@@ -66,6 +67,18 @@ describe("latchkey testserver", () => {
     const up = await auth.signUp.email({ email: "new@example.com", name: "New", password: user.password });
     expect(up.data?.user).toMatchObject({ email: "new@example.com" });
     expect((await auth.getSession()).data?.user.email).toBe("new@example.com");
+  });
+
+  test("has the pages, at its public URL, and signs in by them", async () => {
+    const browser = createFormClient(server.baseUrl);
+    const elsewhere = createFormClient(server.baseUrl, "https://evil.example.com");
+    expect((await createFormClient(server.url).get("/signin")).location).toBe(`${server.baseUrl}/signin`);
+    const { email, password } = server.users[1] ?? { email: "", password: "" };
+    expect((await browser.get("/signin")).html).toContain('name="password"');
+    const signedIn = await browser.post("/signin", { email, password });
+    expect([signedIn.status, signedIn.location]).toEqual([303, `${server.baseUrl}/account`]);
+    expect((await browser.get("/account")).html).toContain(email);
+    expect((await elsewhere.post("/signin", { email, password })).status).toBe(403);
   });
 
   test("says on stderr that it is for tests alone, and logs there", () => {
