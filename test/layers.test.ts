@@ -136,6 +136,7 @@ const areas = [
   "deadline",
   "hedge",
   "lately",
+  "let-others-run",
   "environment",
   "pages/views",
   "text-imports",
