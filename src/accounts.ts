@@ -5,7 +5,7 @@ import { createHandle, type HandlerDeps } from "./auth/handle.ts";
 import { createHashLine, type HashLine, hashLineLimits } from "./auth/hash-line.ts";
 import { createHashSlots, type InTurn } from "./auth/hash-slots.ts";
 import { createLimits, type Limits } from "./auth/limits.ts";
-import { createPasswords } from "./auth/password.ts";
+import { createPasswords, type HashCost } from "./auth/password.ts";
 import { createUnits } from "./auth/unit-of-work.ts";
 import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
@@ -31,6 +31,8 @@ export interface AccountsDeps extends Pick<HandlerDeps, "inBackground"> {
   readonly foreignHashes: ForeignHashes;
   /** Hears of every commit. */
   readonly onCommit: () => void;
+  /** Of a server for tests alone. */
+  readonly hashCost?: HashCost;
   /** Of a worker; one process alone has its own. */
   readonly shared?: { readonly line: HashLine; readonly inTurn: InTurn };
 }
@@ -42,6 +44,7 @@ export function createAccounts(deps: AccountsDeps) {
   const passwords = createPasswords({
     inTurn: shared?.inTurn ?? createHashSlots(config.hashConcurrency),
     hasForeignHashes: deps.foreignHashes.areThere,
+    ...(deps.hashCost === undefined ? {} : { cost: deps.hashCost }),
   });
   const cookieName = sessionCookieName(config.secure);
   let loading: Promise<Auth> | undefined;

@@ -21,6 +21,7 @@ const status = await run(process.argv.slice(2), {
   version: packageJson.version,
   loadConfig: (replaced = {}) => loadConfig({ ...environment, ...replaced }, { ...machine, cwd }),
   loadConfigOf: (elsewhere, directory) => loadConfig(elsewhere, { ...machine, cwd: directory }),
+  environment,
   workerEnvironment: process.env,
   cwd,
   stdout: (line) => process.stdout.write(`${line}\n`),

@@ -1,5 +1,6 @@
 import type { HashLine } from "./auth/hash-line.ts";
 import type { InTurn } from "./auth/hash-slots.ts";
+import type { HashCost } from "./auth/password.ts";
 import type { Config } from "./config/config.ts";
 import type { Database } from "./database/database.ts";
 import { watchForeignHashes } from "./database/foreign-hashes.ts";
@@ -24,6 +25,13 @@ interface SharedByWorkers {
   readonly readiness: () => Promise<Readiness>;
 }
 
+/** What a server for tests has otherwise than every other. */
+export interface Rehearsal {
+  readonly hashCost: HashCost;
+  /** Fills the database before anything is answered. */
+  prepare(database: Database): Promise<void>;
+}
+
 export interface ServiceDeps {
   readonly config: Config;
   readonly log: Log;
@@ -34,6 +42,8 @@ export interface ServiceDeps {
   readonly sweepDelayMs?: number;
   /** Of a worker; one process alone has its own. */
   readonly shared?: SharedByWorkers;
+  /** Of a server for tests alone. */
+  readonly rehearsal?: Rehearsal;
 }
 
 export interface Service {
@@ -52,6 +62,7 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
   if (orphaned !== undefined) deps.log.warn(orphaned);
   const secrets = await loadSecrets(deps.config);
   const database = await openMigrated(deps);
+  await deps.rehearsal?.prepare(database);
   const sweeper = createSweeper({
     sweepBatch: (before, size) => sweepBatch(database, before, size),
     batchSize: sweepBatchSize,
@@ -90,7 +101,8 @@ export async function openService(deps: ServiceDeps): Promise<Service> {
         import("./app.ts"),
         import("./accounts.ts"),
       ]);
-      const beside = { onCommit: () => sweeper.wake(), inBackground, foreignHashes };
+      const hashing = deps.rehearsal === undefined ? {} : { hashCost: deps.rehearsal.hashCost };
+      const beside = { onCommit: () => sweeper.wake(), inBackground, foreignHashes, ...hashing };
       const accounts = createAccounts({ ...deps, ...readings, database, secrets, ...beside });
       return createApp({ config, version, log, now, health, ...readings, ...accounts, ...shared });
     },

@@ -1,9 +1,14 @@
 import { createHashPriority } from "./hash-priority.ts";
 import type { InTurn } from "./hash-slots.ts";
 
-/** OWASP's argon2id parameters; memory in KiB. */
-const argon2id = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
-const currentPrefix = "$argon2id$v=19$m=19456,t=2,p=1$";
+/** What a hash with argon2id costs, on one lane. */
+export interface HashCost {
+  readonly memoryKib: number;
+  readonly passes: number;
+}
+
+/** OWASP's parameters of argon2id. */
+const owaspCost: HashCost = { memoryKib: 19_456, passes: 2 };
 
 /** Beyond these a stored hash is hostile or broken: verifying it would take the machine down. */
 const argon2Limits = { memoryKib: 262_144, passes: 10, lanes: 4 };
@@ -40,6 +45,8 @@ export interface PasswordsDeps {
   readonly inTurn: InTurn;
   /** Whether hashes of BetterAuth's are in the database, which cost more than twice as much to verify. */
   readonly hasForeignHashes: () => boolean;
+  /** Of a server for tests, and of no other: OWASP's is what everybody else has. */
+  readonly cost?: HashCost;
 }
 
 /**
@@ -47,9 +54,11 @@ export interface PasswordsDeps {
  * @param compareForeign verifies BetterAuth's own kind of hash.
  */
 export function createPasswords(
-  { inTurn: whenFree, hasForeignHashes }: PasswordsDeps,
+  { inTurn: whenFree, hasForeignHashes, cost: { memoryKib, passes } = owaspCost }: PasswordsDeps,
   compareForeign: CompareForeign = verifyScrypt,
 ): Passwords {
+  const argon2id = { algorithm: "argon2id", memoryCost: memoryKib, timeCost: passes } as const;
+  const currentPrefix = `$argon2id$v=19$m=${memoryKib},t=${passes},p=1$`;
   const lower = createHashPriority(() => performance.now());
   const inTurn: InTurn = (work) => whenFree(() => work().finally(lower));
   const hash = (password: string) => inTurn(() => Bun.password.hash(computable(password), argon2id));

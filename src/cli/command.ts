@@ -13,6 +13,8 @@ export interface CommandContext {
   readonly loadConfig: (replaced?: Environment) => LoadedConfig;
   /** The same for a server that is started elsewhere, by nothing but `environment`, in the directory `cwd`. */
   readonly loadConfigOf: (environment: Environment, cwd: string) => LoadedConfig;
+  /** What this process was started with, for a command that picks its settings itself. */
+  readonly environment: Environment;
   /** What a process that is started from here sees: places, certificates and the like, no setting and no secret. */
   readonly workerEnvironment: Readonly<Record<string, string | undefined>>;
   /** The working directory. */

@@ -51,6 +51,14 @@ With --json: {"status":"ok","url":…}`,
   secret: `
 256 random bits in base64, alone on stdout:  BETTER_AUTH_SECRET="$(latchkey secret)"
 With --json: {"secret":…}`,
+  testserver: `
+For tests alone: passwords are known and hashed cheaply, nothing is limited, and the end removes everything. Otherwise it is
+serve. It ends by a signal, with the process that started it, or when that one closes a pipe that it gave it as stdin.
+It listens on 127.0.0.1, and a free port unless PORT says which. Of the environment it reads PORT, HOST (of this machine
+alone), LOG_LEVEL and LATCHKEY_LOG_FORMAT, and no other setting. Once it listens, stdout has one line:
+  {"url":…,"baseUrl":…,"port":…,"pid":…,"directory":…,"users":[{"id":…,"email":…,"name":…,"password":…,"cookie":…}]}
+A cookie is a session of that user, as it stands in a Cookie header. The log goes to stderr.
+With --json: the same, and a log of JSON`,
   version: `
 With --json: {"version":…,"bun":…}`,
   users: `

@@ -1,4 +1,5 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
+import { parseOrigin } from "../config/origin.ts";
 import { editDistance } from "../config/parse.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { addUsers, parsePid } from "./users-program.ts";
@@ -6,6 +7,7 @@ import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { reportFailure, sayFailure } from "./failure.ts";
 
 const requestTimeoutMaxMs = 60_000;
+const testUsersMax = 1_000;
 
 // Loaded when they run: a server's start does not pay for the doctor, nor a health check for BetterAuth.
 const commands = {
@@ -16,6 +18,7 @@ const commands = {
   events: lazy(async () => (await import("./events.ts")).events),
   healthcheck: lazy(async () => (await import("./healthcheck.ts")).healthcheck),
   secret: lazy(async () => (await import("./print.ts")).printSecret),
+  testserver: lazy(async () => (await import("./testserver.ts")).testserver),
   version: lazy(async () => (await import("./print.ts")).printVersion),
   worker: lazy(async () => (await import("./worker.ts")).worker),
 };
@@ -95,6 +98,17 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
   add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
+  add(
+    "testserver",
+    "serve tests: a free port, a folder of its own, users who are signed in",
+    commands.testserver,
+  )
+    .option("--users <n>", `how many users it has, 1 to ${testUsersMax}`, parseTestUsers, 2)
+    .option(
+      "--origin <origin>",
+      "a site that may call it; once each (default: those of serve)",
+      parseTestOrigin,
+    );
   add("version", "print the version", commands.version);
   addUsers(program, context, end);
   addEvents(program, context, end);
@@ -153,6 +167,18 @@ function parseHttpUrl(text: string): URL {
       "--url holds a user name or a password",
     );
   return url;
+}
+
+function parseTestUsers(text: string): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= testUsersMax) return count;
+  throw new InvalidArgumentError(`It is no whole number from 1 to ${testUsersMax}.`);
+}
+
+function parseTestOrigin(text: string, others: readonly string[] = []): readonly string[] {
+  const parsed = parseOrigin(text);
+  if (parsed.ok) return [...others, parsed.value];
+  throw new InvalidArgumentError(`${parsed.reason}: ${parsed.remedy}.`);
 }
 
 function parseTimeout(text: string): number {

@@ -1,16 +1,31 @@
-import type { LoadedConfig } from "../config/config.ts";
+import type { Config, LoadedConfig } from "../config/config.ts";
 import { withPort } from "../config/load.ts";
 import { prepareDataDirectory } from "../data-directory.ts";
 import { listen, together } from "../server.ts";
-import { openService, type Service } from "../service.ts";
+import { openService, type Rehearsal, type Service } from "../service.ts";
 import { claimSocketPaths, listenOnSocket } from "../unix-socket.ts";
 import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
 import { watchConnections } from "./connections.ts";
 import { drain } from "./drain.ts";
 import { beforeSignal, logStrays, watchSignals } from "./signals.ts";
 
-/** Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once. @returns the exit status. */
-export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): Promise<number> {
+/** What a server for tests does beside serving. */
+interface TestServing extends Rehearsal {
+  /** Hears where it listens, once it answers. */
+  listening(config: Config, url: string): void;
+  /** Ends it as a signal does. */
+  readonly ended: Promise<string>;
+}
+
+/**
+ * Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once.
+ * @param testing of a server for tests alone. @returns the exit status.
+ */
+export async function serveAlone(
+  loaded: LoadedConfig,
+  announcing: Announcing,
+  testing?: TestServing,
+): Promise<number> {
   const { log, version } = announcing;
   const port = listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, port.port);
@@ -29,7 +44,8 @@ export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): 
     process.umask(0o077);
     const widened = config.database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
     if (widened !== undefined) log.warn(widened);
-    const opening = openService({ config, log, version, now: Date.now });
+    const rehearsal = testing === undefined ? {} : { rehearsal: testing };
+    const opening = openService({ config, log, version, now: Date.now, ...rehearsal });
     const early = await beforeSignal(signals, opening);
     if (early !== null) {
       await listener.stop();
@@ -44,7 +60,9 @@ export async function serveAlone(loaded: LoadedConfig, announcing: Announcing): 
   listener.serve(service.front);
   const stopCapping = watchConnections(config, log);
   describeListening(announcing, config, listener.url);
-  log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");
+  testing?.listening(config, listener.url);
+  const signal = await (testing === undefined ? signals.first : Promise.race([signals.first, testing.ended]));
+  log.info({ event: "draining", signal }, "finishing the requests under way");
   stopCapping();
   const end = async () => {
     const reason = await drain(listener);

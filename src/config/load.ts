@@ -12,7 +12,7 @@ import type { SettingName } from "./settings.ts";
 import { readWorkers } from "./workers.ts";
 import { readSocket } from "./socket.ts";
 import { readTrustedProxies } from "./trusted-proxies.ts";
-import { defaultBaseUrl, readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
+import { readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
 import { type ConfigReader, createConfigReader, readParsed } from "./reader.ts";
 import { parseChoice, parseInteger, type Parsed, refused } from "./parse.ts";
 import { parseDomains } from "./sign-up-domains.ts";
@@ -71,9 +71,9 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
 
 /** Fills in the port that PORT=0 turned out to be, wherever the default base URL is used. */
 export function withPort(config: Config, port: number): Config {
-  const unresolved = defaultBaseUrl(0);
-  // Nobody can configure an origin with port 0, so it can only come from the default.
-  const resolveOrigin = (origin: string) => (origin === unresolved ? defaultBaseUrl(port) : origin);
+  // Nobody can configure an origin with port 0, so it is this server's own.
+  const resolveOrigin = (origin: string) =>
+    origin.endsWith(":0") ? new URL(origin.replace(/0$/, String(port))).origin : origin;
   return {
     ...config,
     port,

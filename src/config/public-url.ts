@@ -8,7 +8,7 @@ import { accepted, type Parsed, refused } from "./parse.ts";
 const LOOPBACK_ORIGINS = [3000, 3001, 8000, 5173, 4321, 8080].map((port) => `http://localhost:${port}`);
 
 /** The base URL when none is given. Port 0 stands in it until `withPort`. */
-export function defaultBaseUrl(port: number): string {
+function defaultBaseUrl(port: number): string {
   return new URL(`http://localhost:${port}`).origin;
 }
 

@@ -9,6 +9,7 @@ const commands = [
   "config",
   "healthcheck",
   "secret",
+  "testserver",
   "version",
   "users",
   "events",

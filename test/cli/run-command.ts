@@ -33,6 +33,7 @@ export async function runCommand(
     version: "1.2.3",
     loadConfig: (replaced = {}) => loadConfig({ ...env, ...replaced }, { ...machine, cwd }),
     loadConfigOf: (elsewhere, directory) => loadConfig(elsewhere, { ...machine, cwd: directory }),
+    environment: env,
     workerEnvironment: {},
     cwd,
     stdout: (text) => stdout.push(`${text}\n`),

@@ -231,6 +231,7 @@ async function helpOf(command: string): Promise<string> {
     loadConfigOf: () => {
       throw new Error("help needs no configuration");
     },
+    environment: {},
     workerEnvironment: {},
     cwd: "/",
     stdout: (text) => (printed += `${text}\n`),

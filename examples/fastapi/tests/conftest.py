@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from support.latchkey import LatchkeyProcess
 
+# As installed, pytest finds it by itself; here the package is a folder.
+pytest_plugins = ["latchkey_fastapi.testing"]
+
 # Whoever ends the tests gets their servers ended too.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
