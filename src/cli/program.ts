@@ -1,6 +1,7 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
 import { editDistance } from "../config/parse.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { addBackup } from "./backup-program.ts";
 import { addUsers, parsePid } from "./users-program.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { reportFailure, sayFailure } from "./failure.ts";
@@ -95,6 +96,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
   add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
   add("version", "print the version", commands.version);
+  addBackup(program, context, end);
   addUsers(program, context, end);
   // What `serve` starts where LATCHKEY_WORKERS says so.
   add("worker", "serve a part of the connections", commands.worker, { hidden: true });
