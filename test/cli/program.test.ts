@@ -10,6 +10,8 @@ const commands = [
   "healthcheck",
   "secret",
   "version",
+  "backup",
+  "restore",
   "users",
 ] as const;
 

@@ -24,12 +24,17 @@ const signUp = async (email: string, client = createClient(server.origin)) => {
   return client;
 };
 const backup = (...args: readonly string[]) => runLatchkey(["backup", ...args], { cwd: server.dir });
-const emailsIn = (file: string) => {
+/** @returns whose accounts are in a file, and how many rows lack what was written together with them. */
+const contentOf = (file: string) => {
   const reading = new Database(file, { readonly: true });
-  using statement = reading.prepare<{ email: string }, []>("SELECT email FROM user");
-  const emails = statement.all().map(({ email }) => email);
+  using people = reading.prepare<{ email: string }, []>("SELECT email FROM user");
+  using torn = reading.prepare<{ rows: number }, []>(
+    `SELECT (SELECT count(*) FROM user WHERE id NOT IN (SELECT user_id FROM account WHERE password IS NOT NULL))
+      + (SELECT count(*) FROM session WHERE user_id NOT IN (SELECT id FROM user)) AS rows`,
+  );
+  const content = { emails: new Set(people.all().map(({ email }) => email)), halves: torn.get()?.rows };
   reading.close(true);
-  return new Set(emails);
+  return content;
 };
 
 /** People who sign up and in, one after the other in each of four lines, until `stop`. */
@@ -74,7 +79,8 @@ describe("S84: latchkey backup beside a server under load", () => {
       const restored = await runLatchkey(["restore", file, "--secret", `${file}.secret`], { cwd });
       expect([restored.exitCode, restored.stderr]).toEqual([0, ""]);
       expect(readdirSync(join(cwd, "data")).toSorted()).toEqual(["latchkey.db", "secret"]);
-      const emails = emailsIn(join(cwd, "data", "latchkey.db"));
+      const { emails, halves } = contentOf(join(cwd, "data", "latchkey.db"));
+      expect(halves).toBe(0);
       expect(known.filter((email) => !emails.has(email))).toEqual([]);
       expect(emails.size).toBe(printed.users);
       const second = await spawnLatchkey({ env: {}, cwd });
