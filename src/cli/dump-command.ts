@@ -10,7 +10,7 @@ export function requireEmbedded({ database }: Config, command: "backup" | "resto
     command === "backup"
       ? `pg_dump --format=custom --no-owner --file=${to} --dbname=${name}`
       : `pg_restore --clean --if-exists --no-owner --single-transaction --dbname=${name} ${to}`;
-  const hint = hasPassword ? " (it takes the password from PGPASSWORD or ~/.pgpass)" : "";
+  const hint = hasPassword ? " # it asks for the password, or takes it from PGPASSWORD or ~/.pgpass" : "";
   throw new CommandError(
     `latchkey ${command} is for an embedded database, and this one is a PostgreSQL server's`,
     `${run}${hint}`,

@@ -58,6 +58,7 @@ With --json: {"path":…,"users":…,"accounts":…,"sessions":…,"verification
 End the server first; beside one it is refused. The backup is tried before anything is changed. What was there is kept as
 latchkey.db.before-restore, or with a number behind it; without one, folder and secret are made. A stop at any moment
 leaves the old database or the new one: run it again then.
+What was ended or changed since the backup counts as it did: sessions that were revoked live again, and old passwords sign in.
 With --secret a secret that latchkey backup --with-secret saved is put back, and sessions go on; the one that was there is
 kept as secret.before-restore.
 With --json: {"path":…,"users":…,"accounts":…,"sessions":…,"verifications":…,"bytes":…,"kept":…,"keptSecret":…}`,
