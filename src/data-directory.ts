@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "./config/config.ts";
-import { createDurably } from "./durable-file.ts";
+import { createDurably, replaceDurably } from "./durable-file.ts";
 import { weaknessOf } from "./config/secret-strength.ts";
 import { CommandError } from "./errors.ts";
 import { secretFileRisk } from "./config/secret-file.ts";
@@ -57,9 +57,7 @@ export async function loadOrCreateSecret(dataDirectory: string, databasePath: st
   const path = secretPath(dataDirectory);
   if (!existsSync(path)) {
     if (existsSync(databasePath)) throw lostSecret(path, databasePath);
-    await createDurably(path, (temporary) =>
-      writeFileSync(temporary, `${generateSecret()}\n`, { mode: 0o600, flag: "wx" }),
-    );
+    await createDurably(path, (temporary) => writeSecret(temporary, generateSecret()));
   }
   const risk = secretFileRisk(path, { madeByUs: true });
   if (risk !== null) throw new CommandError(`the generated secret ${path} ${risk.reason}`, risk.remedy);
@@ -73,6 +71,54 @@ export async function loadOrCreateSecret(dataDirectory: string, databasePath: st
     );
   }
   return secret;
+}
+
+/** Copies the generated secret to where nothing is yet, for its owner alone. @returns false where something is. */
+export async function saveSecret({ dataDir, database }: Config, to: string): Promise<boolean> {
+  const path = database.driver === "sqlite" ? database.path : "";
+  const secret = await loadOrCreateSecret(dataDir, path);
+  return await createDurably(to, (temporary) => writeSecret(temporary, secret));
+}
+
+/** Reads a secret that `saveSecret` wrote. @throws CommandError where it cannot be one. */
+export function readSavedSecret(file: string): string {
+  const remedy = "name the file that latchkey backup --with-secret wrote beside the backup";
+  const wrong = (reason: string) =>
+    new CommandError(`${file} ${reason}`, remedy, { wrongInput: "unusable_secret" });
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw wrong("is not a file");
+  const secret = readFileSync(file, "utf8").trim();
+  if (Buffer.byteLength(secret) < secretBytes || /\s/.test(secret)) throw wrong("holds no secret");
+  const weakness = weaknessOf(secret);
+  if (weakness !== null) throw wrong(weakness);
+  return secret;
+}
+
+/**
+ * Has the data directory hold `secret`, or where that is undefined any.
+ * @returns what became of the one that was there: `same`, kept under another name, or `none`.
+ */
+export async function putSecret(dataDirectory: string, secret: string | undefined): Promise<PutSecret> {
+  const path = secretPath(dataDirectory);
+  const make = (temporary: string) => {
+    writeSecret(temporary, secret ?? generateSecret());
+    if (process.geteuid?.() !== 0) return;
+    const { uid, gid } = statSync(dataDirectory);
+    chownSync(temporary, uid, gid);
+  };
+  if (existsSync(path)) {
+    if (secret === undefined || readFileSync(path, "utf8").trim() === secret) return { became: "same" };
+    return { became: "kept", as: await replaceDurably(path, make, (exchange) => exchange()) };
+  }
+  await createDurably(path, make);
+  return { became: "none" };
+}
+
+export type PutSecret =
+  | { readonly became: "same" | "none" }
+  | { readonly became: "kept"; readonly as: string };
+
+function writeSecret(file: string, secret: string): void {
+  writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: "wx" });
 }
 
 function lostSecret(path: string, databasePath: string): CommandError {

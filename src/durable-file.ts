@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** What a maker may leave beside its file: SQLite's logs. */
@@ -14,13 +14,55 @@ export async function createDurably(
   path: string,
   make: (temporary: string) => Promise<void> | void,
 ): Promise<boolean> {
-  const temporary = `${path}.${process.pid}-${crypto.randomUUID()}.tmp`;
-  try {
+  return await withTemporary(path, async (temporary) => {
     await make(temporary);
     syncToDisk(temporary);
     return linkInPlace(temporary, path);
+  });
+}
+
+/**
+ * Puts a file in the place of the one at `path`, whole or not at all, whenever the machine stops. What was there is kept as
+ * `<path>.before-restore`, or with a number behind it. `hold` runs the exchange once the new file is on the disk.
+ * @returns the name of what was there. @throws what `make` and `hold` throw.
+ */
+export async function replaceDurably(
+  path: string,
+  make: (temporary: string) => Promise<void> | void,
+  hold: (exchange: () => void) => Promise<void> | void,
+): Promise<string> {
+  return await withTemporary(path, async (temporary) => {
+    await make(temporary);
+    syncToDisk(temporary);
+    let kept = "";
+    await hold(() => {
+      kept = keepBeside(path);
+      syncToDisk(dirname(path));
+      renameSync(temporary, path);
+      syncToDisk(dirname(path));
+    });
+    return kept;
+  });
+}
+
+async function withTemporary<T>(path: string, work: (temporary: string) => Promise<T>): Promise<T> {
+  const temporary = `${path}.${process.pid}-${crypto.randomUUID()}.tmp`;
+  try {
+    return await work(temporary);
   } finally {
     for (const companion of companions) rmSync(temporary + companion, { force: true });
+  }
+}
+
+/** Gives a file a second name, or finds the one that a run before, which was killed, has given it. */
+function keepBeside(path: string): string {
+  const { dev, ino } = statSync(path);
+  for (let number = 1; ; number += 1) {
+    const name = `${path}.before-restore${number === 1 ? "" : `-${number}`}`;
+    const found = statSync(name, { throwIfNoEntry: false });
+    if (found !== undefined && (found.dev !== dev || found.ino !== ino)) continue;
+    if (found === undefined) linkSync(path, name);
+    return name;
   }
 }
 

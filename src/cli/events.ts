@@ -9,7 +9,8 @@ import type { Place } from "../doctor/foreign-environment.ts";
 import { CommandError, reasonOf } from "../errors.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { addressTest, createEventFilter, type EventFilter, type Person } from "./event-filter.ts";
-import { loadConfigAt, onUsers } from "./users-session.ts";
+import { loadConfigAt } from "./place.ts";
+import { onUsers } from "./users-session.ts";
 
 interface EventsOptions extends Place {
   readonly file?: string;

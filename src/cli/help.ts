@@ -61,6 +61,23 @@ A cookie is a session of that user, as it stands in a Cookie header. The log goe
 With --json: the same, and a log of JSON`,
   version: `
 With --json: {"version":…,"bun":…}`,
+  backup: `
+It works beside a running server, under load too: what was acknowledged before it began is in the copy. The copy is
+tried (its pages, its tables, its migrations) before it gets its name, flushed to the disk, and for its owner alone. Nothing
+that is there is overwritten.
+With --with-secret the generated secret is copied to <file>.secret. Whoever has both files can sign in as anyone: keep
+them apart. Without the secret accounts come back and sessions do not: everybody signs in again.
+With --keep 7 it writes <file>/latchkey-TIME.db, and removes the oldest of these, and their secrets, beyond seven.
+PostgreSQL has pg_dump: the command for this database is then what is printed, and the exit status is 2.
+With --json: {"path":…,"users":…,"accounts":…,"sessions":…,"verifications":…,"bytes":…,"secret":…,"removed":[…]}`,
+  restore: `
+End the server first; beside one it is refused. The backup is tried before anything is changed. What was there is kept as
+latchkey.db.before-restore, or with a number behind it; without one, folder and secret are made. A stop at any moment
+leaves the old database or the new one: run it again then.
+What was ended or changed since the backup counts as it did: sessions that were revoked live again, and old passwords sign in.
+With --secret a secret that latchkey backup --with-secret saved is put back, and sessions go on; the one that was there is
+kept as secret.before-restore.
+With --json: {"path":…,"users":…,"accounts":…,"sessions":…,"verifications":…,"bytes":…,"kept":…,"keptSecret":…}`,
   users: `
 They work beside running servers, on every database, and count at once. A user is named by e-mail address or id.
 Settings come from the environment of the shell, or of the server that --unit, --env-file or --pid names; of an embedded

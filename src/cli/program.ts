@@ -2,6 +2,7 @@ import { Command as Program, CommanderError, InvalidArgumentError } from "comman
 import { parseOrigin } from "../config/origin.ts";
 import { editDistance } from "../config/parse.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { addBackup } from "./backup-program.ts";
 import { addUsers, parsePid } from "./users-program.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { reportFailure, sayFailure } from "./failure.ts";
@@ -110,6 +111,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
       parseTestOrigin,
     );
   add("version", "print the version", commands.version);
+  addBackup(program, context, end);
   addUsers(program, context, end);
   addEvents(program, context, end);
   // What `serve` starts where LATCHKEY_WORKERS says so.

@@ -1,19 +1,19 @@
-import { existsSync, statSync } from "node:fs";
 import { createGuessRules } from "../auth/guessable.ts";
 import { createHashSlots } from "../auth/hash-slots.ts";
 import { createOperator, type Operator } from "../auth/operator.ts";
 import { createPasswords } from "../auth/password.ts";
-import type { Config, LoadedConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import type { SchemaStatus } from "../database/apply-migrations.ts";
 import type { Database } from "../database/database.ts";
 import { inspectSqliteSchema } from "../database/inspect-sqlite.ts";
 import { readSchemaStatus } from "../database/migrate-server.ts";
 import { openAsGuest } from "../database/open.ts";
 import { explainServerFailure } from "../database/server-failure.ts";
-import { type Place, readForeignEnvironment } from "../doctor/foreign-environment.ts";
+import type { Place } from "../doctor/foreign-environment.ts";
 import { AppError, CommandError, reasonOf } from "../errors.ts";
 import { type Log, openLog, openLogWriter } from "../log.ts";
 import type { CommandContext } from "./command.ts";
+import { loadConfigAt, requireOwnFile } from "./place.ts";
 
 /** How long the end waits for whoever reads the log. */
 const flushTimeoutMs = 500;
@@ -67,14 +67,6 @@ export async function onUsers<T>(
   }
 }
 
-/** Of this shell, or of the server that the options name. */
-export function loadConfigAt(context: CommandContext, options: Place): LoadedConfig {
-  const elsewhere = readForeignEnvironment(options, context.cwd);
-  return elsewhere === undefined
-    ? context.loadConfig()
-    : context.loadConfigOf(elsewhere.environment, elsewhere.cwd);
-}
-
 function operatorOn(config: Config, database: Database, now: () => number): Operator {
   const passwords = createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false });
   return createOperator({ config, database, passwords, requireUnguessable: createGuessRules(config), now });
@@ -91,7 +83,7 @@ async function withDatabase<T>(config: Config, work: (database: Database) => Pro
     }
   }
   const { path } = config.database;
-  requireOwnFile(path);
+  requireOwnFile(path, "users …");
   requireSchema(await inspectSqliteSchema(path));
   const umask = process.umask(0o077);
   const database = openAsGuest(config.database);
@@ -101,19 +93,6 @@ async function withDatabase<T>(config: Config, work: (database: Database) => Pro
     await database.close();
     process.umask(umask);
   }
-}
-
-/** SQLite gives what root makes beside a file to the file's owner; what anybody else makes there, the server cannot open. */
-function requireOwnFile(path: string): void {
-  const elsewhere = "name the server's environment by --unit, --env-file or --pid, or set LATCHKEY_DATA_DIR";
-  if (!existsSync(path)) throw new CommandError(`there is no database at ${path}`, elsewhere);
-  const own = process.geteuid?.();
-  const { uid } = statSync(path);
-  if (own === undefined || own === 0 || own === uid) return;
-  throw new CommandError(
-    `${path} belongs to another user (${uid}), whose server could not open the files that this one (${own}) would make beside it`,
-    `run it as root, or as the server's user: setpriv --reuid ${uid} --clear-groups latchkey users …`,
-  );
 }
 
 /** A start brings a schema up to date; a command changes nothing but users. */

@@ -24,7 +24,7 @@ type SqliteRow = Record<string, string | number>;
 
 /** Reads a file's state and checks its pages, which takes seconds on a large one. @throws when it is no database. */
 export async function inspectSqlite(path: string): Promise<SqliteInspection> {
-  return await reading(path, (db) => {
+  return await readSqlite(path, (db) => {
     const one = (text: string) => Object.values(db.query<SqliteRow, []>(text).get() ?? {})[0];
     const damage = db
       .query<{ quick_check: string }, []>("PRAGMA quick_check(5)")
@@ -44,12 +44,12 @@ export async function inspectSqliteSchema(path: string): Promise<SchemaStatus> {
   if (!existsSync(path)) {
     return { applied: [], pending: migrations.sqlite.map(({ tag }) => tag), unknown: [] };
   }
-  return await reading(path, (db) => schemaStatus(connectionOf(db)));
+  return await readSqlite(path, (db) => schemaStatus(connectionOf(db)));
 }
 
 /** Reads what rows and keys of a file look like. */
 export async function inspectSqliteRows(path: string): Promise<RowInspection> {
-  return await reading(path, (db) => inspectRows(connectionOf(db)));
+  return await readSqlite(path, (db) => inspectRows(connectionOf(db)));
 }
 
 /** The pragma does not know it of a file read as immutable. The header does: https://sqlite.org/fileformat.html §1.3.3. */
@@ -67,8 +67,11 @@ function journalModeOf(path: string): SqliteInspection["journalMode"] {
 /** How long it waits for a process that opens or closes the file, and holds it alone for a moment meanwhile. */
 const lockTimeoutMs = 2_000;
 
-/** @throws what `read` throws, and SQLITE_BUSY where somebody holds the file alone. */
-async function reading<T>(path: string, read: (db: SqliteDatabase) => T | Promise<T>): Promise<T> {
+/**
+ * Reads a file beside whoever has it open, and leaves nothing behind; again where somebody opened it meanwhile.
+ * @throws what `read` throws, and SQLITE_BUSY where somebody holds the file alone.
+ */
+export async function readSqlite<T>(path: string, read: (db: SqliteDatabase) => T | Promise<T>): Promise<T> {
   // SQLite takes an empty file for a new database; here it is what a full disk or a bad copy leaves.
   if (statSync(path).size === 0) throw new Error(`${path} is empty`);
   requireOwnLog(path);

@@ -30,8 +30,11 @@ export async function migrateSqliteFile(path: string): Promise<readonly string[]
   return isOurs ? applied : await migrateFile(path);
 }
 
-function requireSqliteFile(path: string): void {
-  const remedy = `restore ${path} from a backup, or move it away to start with an empty database`;
+/** @throws CommandError where a file does not begin as a database does. */
+export function requireSqliteFile(
+  path: string,
+  remedy = `restore ${path} from a backup, or move it away to start with an empty database`,
+): void {
   if (!statSync(path).isFile()) throw new CommandError(`${path} is not a file`, remedy);
   const start = Buffer.alloc(sqliteMagic.length);
   const descriptor = openSync(path, "r");

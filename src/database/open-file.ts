@@ -78,7 +78,7 @@ export function watchOpenFile(path: string, onLost: (error: Error) => void, isGu
 }
 
 /** The name that an open file keeps when its own is given to another one. */
-function otherName(path: string): string {
+export function otherName(path: string): string {
   return `${path}-open`;
 }
 
@@ -129,7 +129,8 @@ function requireNothingLeft(path: string, log: string, other: string): void {
     );
 }
 
-function identityOf(path: string): string | null {
+/** Which file a name stands for; null where there is none. */
+export function identityOf(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   return found === undefined ? null : `${found.dev}:${found.ino}`;
 }

@@ -11,6 +11,8 @@ const commands = [
   "secret",
   "testserver",
   "version",
+  "backup",
+  "restore",
   "users",
   "events",
 ] as const;

@@ -1,9 +1,9 @@
-import { symlinkSync } from "node:fs";
+import { readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { buildExecutable, type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { readDocument } from "../support/readme.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
@@ -117,3 +117,30 @@ test("S13: the SQL of docs/operations.md lifts the limits", async () => {
   await second.stop();
   await database.close();
 });
+
+test.skipIf(Bun.which("systemd-analyze") === null)(
+  "the nightly backup is one that systemd and latchkey understand (needs systemd-analyze: apt-get install systemd)",
+  async () => {
+    const folder = temporaryDirectory("units");
+    const executable = resolve(await buildExecutable());
+    const paths = ["service", "timer"].map((kind) => join(folder, `latchkey-backup.${kind}`));
+    writeFileSync(paths[0] ?? "", blockOf("systemd: backup").replace("/usr/local/bin/latchkey", executable));
+    writeFileSync(paths[1] ?? "", blockOf("systemd: backup timer"));
+    const { exitCode, stderr } = Bun.spawnSync(["systemd-analyze", "verify", ...paths]);
+    const complaints = stderr.toString().split("\n");
+    expect({ exitCode, complaints: complaints.filter((line) => line.includes(folder)) }).toEqual({
+      exitCode: 0,
+      complaints: [],
+    });
+    const command = /^ExecStart=\S+ (.+)$/m.exec(blockOf("systemd: backup"))?.[1] ?? "";
+    const database = await openTestDatabase("sqlite");
+    const server = await spawnLatchkey({ env: database.env });
+    const args = command
+      .replace("/var/backups/latchkey", join(folder, "kept"))
+      .replace("--unit latchkey", `--pid ${server.pid}`);
+    const { exitCode: status } = await runLatchkey(args.split(" "));
+    expect([status, readdirSync(join(folder, "kept")).length]).toEqual([0, 1]);
+    await server.stop();
+    await database.close();
+  },
+);

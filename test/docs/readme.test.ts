@@ -1,10 +1,8 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { Database } from "bun:sqlite";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildExecutable, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { freePort } from "../support/free-port.ts";
-import { openLedger } from "../support/load-ledger.ts";
 import { startProgram } from "../support/paste.ts";
 import { once, temporaryDirectory } from "../support/reaper.ts";
 import { type CodeBlock, outputPattern, projectDirectory, readDocument } from "../support/readme.ts";
@@ -12,6 +10,7 @@ import { type CodeBlock, outputPattern, projectDirectory, readDocument } from ".
 setDefaultTimeout(60_000);
 
 const { blocks } = readDocument("README.md");
+const readme = readFileSync(join(projectDirectory, "README.md"), "utf8");
 const runBlocks = (name: string) => blocks.filter(({ marker }) => marker === `run: ${name}`);
 
 /** Where a tool is missing, the test's name says which, and how to get it. */
@@ -20,7 +19,6 @@ const needs = (tool: string, packageName = tool) => ({
   note: Bun.which(tool) === null ? ` (needs ${tool}: apt-get install ${packageName})` : "",
 });
 const curl = needs("curl");
-const sqlite = needs("sqlite3");
 const systemd = needs("systemd-analyze", "systemd");
 
 /** A folder to put into PATH, in which the executable is called `latchkey`. */
@@ -138,68 +136,22 @@ describe("the README's tour", () => {
 });
 
 describe("S84: the README's backup", () => {
-  sqlite.test(`brings accounts and sessions back${sqlite.note}`, async () => {
+  test("brings accounts and sessions back", async () => {
     const server = await start();
     const cookie = await signUp(server);
     for (const block of runBlocks("backup")) await runBlock(block, server);
     const backups = readdirSync(server.dir).filter((name) => name.startsWith("backup-"));
     expect(backups.map((name) => name.replace(/^backup-\d{4}-\d\d-\d\d-\d{6}/, "")).toSorted()).toEqual([
       ".db",
-      ".secret",
+      ".db.secret",
     ]);
-    const [file = "", secret = ""] = backups.toSorted();
-    const after = await signUp(await start());
-    const directory = temporaryDirectory("restored");
-    mkdirSync(join(directory, "data"), { mode: 0o700 });
-    copyFileSync(join(server.dir, file), join(directory, "data", "latchkey.db"));
-    copyFileSync(join(server.dir, secret), join(directory, "data", "secret"));
-    const restored = await start({ cwd: directory });
+    const after = await signUp(server, "after@example.com");
+    await server.stop();
+    const [file = ""] = backups.toSorted();
+    const [command = ""] = /latchkey restore backup-….db --secret \S+(?=`)/.exec(readme) ?? [];
+    await runBlock({ code: command.replaceAll("backup-….db", file) }, server);
+    const restored = await start({ cwd: server.dir });
     expect([await verifyStatus(restored, cookie), await verifyStatus(restored, after)]).toEqual([200, 401]);
-  });
-});
-
-describe("S84: the README's backup under load", () => {
-  sqlite.test(`restores whole, every time${sqlite.note}`, async () => {
-    const server = await start({ env: { LATCHKEY_LIMITS: "off" } });
-    const ledger = openLedger({ urls: [server.url] });
-    ledger.start();
-    for (let round = 0; round < 3; round += 1) {
-      await ledger.more(2);
-      const cookie = await signUp(server, `round-${round}@example.com`);
-      const least = ledger.report().signUps;
-      // A second apart, by which they are named.
-      await Bun.sleep(1_000);
-      for (const block of runBlocks("backup")) await runBlock(block, server);
-      const after = await signUp(server, `after-${round}@example.com`);
-      const most = ledger.report().signUps;
-      const [secret = "", file = ""] = readdirSync(server.dir)
-        .filter((name) => name.startsWith("backup-"))
-        .toSorted()
-        .toReversed();
-      const directory = temporaryDirectory("restored-under-load");
-      mkdirSync(join(directory, "data"), { mode: 0o700 });
-      copyFileSync(join(server.dir, file), join(directory, "data", "latchkey.db"));
-      copyFileSync(join(server.dir, secret), join(directory, "data", "secret"));
-      const restored = await start({ cwd: directory });
-      expect([await verifyStatus(restored, cookie), await verifyStatus(restored, after)]).toEqual([200, 401]);
-      await restored.stop();
-      const database = new Database(join(directory, "data", "latchkey.db"));
-      const [counts] = database
-        .query(
-          `SELECT (SELECT count(*) FROM user WHERE email LIKE 'ledger-%') AS users,
-            (SELECT count(*) FROM user WHERE id NOT IN (SELECT user_id FROM account WHERE password IS NOT NULL)) AS halves,
-            (SELECT count(*) FROM session WHERE user_id NOT IN (SELECT id FROM user)) AS strays`,
-        )
-        .all() as { users: number; halves: number; strays: number }[];
-      const whole = database.query("PRAGMA integrity_check").all();
-      database.close();
-      expect([counts?.halves, counts?.strays, whole]).toEqual([0, 0, [{ integrity_check: "ok" }]]);
-      // What was acknowledged before it began is in it, and no more than what was asked for until it ended.
-      expect(counts?.users).toBeGreaterThanOrEqual(least);
-      expect(counts?.users).toBeLessThanOrEqual(most + 3);
-    }
-    await ledger.stop();
-    expect(ledger.lies).toEqual([]);
   });
 });
 

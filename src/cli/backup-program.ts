@@ -1,0 +1,43 @@
+import { type Command as Program, InvalidArgumentError } from "commander";
+import type { CommandContext } from "./command.ts";
+import { commandHelp } from "./help.ts";
+import { parsePid } from "./users-program.ts";
+
+const keepMax = 1_000;
+
+/** Adds `latchkey backup` and `latchkey restore`. @param end hears the exit status. */
+export function addBackup(program: Program, context: CommandContext, end: (status: number) => void): void {
+  const add = (name: "backup" | "restore", summary: string) =>
+    program
+      .command(`${name} <file>`)
+      .summary(summary)
+      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+      .option("--json", "print JSON")
+      .option("--env-file <file>", "take the environment from a file of NAME=value lines")
+      .option("--unit <unit>", "take the environment of a systemd service, by its name or its file")
+      .addHelpText("after", commandHelp(name))
+      .allowExcessArguments(false);
+  const how = (self: Program) => ({ ...self.opts(), json: self.optsWithGlobals()["json"] === true });
+  add("backup", "copy the embedded database, beside the server that runs on it")
+    .option("--pid <pid>", "take the environment of a running latchkey", parsePid)
+    .option("--with-secret", "copy the generated secret too, to <file>.secret")
+    .option(
+      "--keep <n>",
+      "<file> is a folder: add a backup to it, and remove all but the n newest",
+      parseKeep,
+    )
+    .action(async (file: string, _options: unknown, self: Program) => {
+      end(await (await import("./backup.ts")).backup(context, { ...how(self), file }));
+    });
+  add("restore", "put a backup in the place of the embedded database, and keep what was there")
+    .option("--secret <file>", "put a saved secret where the generated one is")
+    .action(async (file: string, _options: unknown, self: Program) => {
+      end(await (await import("./restore.ts")).restore(context, { ...how(self), file }));
+    });
+}
+
+function parseKeep(text: string): number {
+  const keep = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (keep >= 1 && keep <= keepMax) return keep;
+  throw new InvalidArgumentError(`It is no whole number from 1 to ${keepMax}.`);
+}
