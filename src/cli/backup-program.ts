@@ -1,7 +1,7 @@
 import { type Command as Program, InvalidArgumentError } from "commander";
 import type { CommandContext } from "./command.ts";
 import { commandHelp } from "./help.ts";
-import { parsePid } from "./users-program.ts";
+import { withPlace, withPlaceAtRest } from "./place-options.ts";
 
 const keepMax = 1_000;
 
@@ -13,13 +13,10 @@ export function addBackup(program: Program, context: CommandContext, end: (statu
       .summary(summary)
       .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
       .option("--json", "print JSON")
-      .option("--env-file <file>", "take the environment from a file of NAME=value lines")
-      .option("--unit <unit>", "take the environment of a systemd service, by its name or its file")
       .addHelpText("after", commandHelp(name))
       .allowExcessArguments(false);
   const how = (self: Program) => ({ ...self.opts(), json: self.optsWithGlobals()["json"] === true });
-  add("backup", "copy the embedded database, beside the server that runs on it")
-    .option("--pid <pid>", "take the environment of a running latchkey", parsePid)
+  withPlace(add("backup", "copy the embedded database, beside the server that runs on it"))
     .option("--with-secret", "copy the generated secret too, to <file>.secret")
     .option(
       "--keep <n>",
@@ -29,7 +26,9 @@ export function addBackup(program: Program, context: CommandContext, end: (statu
     .action(async (file: string, _options: unknown, self: Program) => {
       end(await (await import("./backup.ts")).backup(context, { ...how(self), file }));
     });
-  add("restore", "put a backup in the place of the embedded database, and keep what was there")
+  withPlaceAtRest(
+    add("restore", "put a backup in the place of the embedded database, and keep what was there"),
+  )
     .option("--secret <file>", "put a saved secret where the generated one is")
     .action(async (file: string, _options: unknown, self: Program) => {
       end(await (await import("./restore.ts")).restore(context, { ...how(self), file }));

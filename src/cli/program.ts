@@ -3,7 +3,9 @@ import { parseOrigin } from "../config/origin.ts";
 import { editDistance } from "../config/parse.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { addBackup } from "./backup-program.ts";
-import { addUsers, parsePid } from "./users-program.ts";
+import { addEvents } from "./events-program.ts";
+import { withPlace } from "./place-options.ts";
+import { addUsers } from "./users-program.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { reportFailure, sayFailure } from "./failure.ts";
 
@@ -16,7 +18,6 @@ const commands = {
   migrate: lazy(async () => (await import("./migrate.ts")).migrate),
   doctor: lazy(async () => (await import("./doctor.ts")).doctor),
   config: lazy(async () => (await import("./print.ts")).printConfig),
-  events: lazy(async () => (await import("./events.ts")).events),
   healthcheck: lazy(async () => (await import("./healthcheck.ts")).healthcheck),
   secret: lazy(async () => (await import("./print.ts")).printSecret),
   testserver: lazy(async () => (await import("./testserver.ts")).testserver),
@@ -90,10 +91,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     "--status",
     "change nothing: say what is applied, pending and unknown",
   );
-  add("doctor", "check everything that the server needs, all at once", commands.doctor)
-    .option("--env-file <file>", "take the environment from a file of NAME=value lines")
-    .option("--unit <unit>", "take the environment of a systemd service, by its name or its file")
-    .option("--pid <pid>", "take the environment of a running latchkey", parsePid);
+  withPlace(add("doctor", "check everything that the server needs, all at once", commands.doctor));
   add("config", "print every setting, where it comes from, secrets masked", commands.config);
   add("healthcheck", "ask the running server whether it is ready", commands.healthcheck)
     .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
@@ -117,32 +115,6 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
   // What `serve` starts where LATCHKEY_WORKERS says so.
   add("worker", "serve a part of the connections", commands.worker, { hidden: true });
   return program;
-}
-
-/** A log comes from a file, or from stdin. */
-function addEvents(program: Program, context: CommandContext, end: (status: number) => void): void {
-  program
-    .command("events")
-    .summary("print what a log says of a person, an address or a session")
-    .description("Prints what a log says of a person, an address or a session.")
-    .argument("[file]", "the log (default: stdin)")
-    .option("--user <user>", "whom it is about: an e-mail address or an id")
-    .option("--address <address>", "where it came from: an address, or a network such as 203.0.113.0/24")
-    .option("--session <session>", "in which session: its id, or what the log shows")
-    .option("--event <events>", "what happened, such as sign_in,sign_out")
-    .option("--outcome <outcome>", "success or failure")
-    .option("--since <when>", "24h, 7d, or a date")
-    .option("--env-file <file>", "take the environment from a file of NAME=value lines")
-    .option("--unit <unit>", "take the environment of a systemd service, by its name or its file")
-    .option("--pid <pid>", "take the environment of a running latchkey", parsePid)
-    .option("--json", "print JSON")
-    .addHelpText("after", commandHelp("events"))
-    .allowExcessArguments(false)
-    .action(async (file: string | undefined, options: object) => {
-      end(
-        await commands.events(context, { ...options, json: true, ...(file === undefined ? {} : { file }) }),
-      );
-    });
 }
 
 /** @throws CommanderError; commander would take an unknown first word for an argument of the default command. */

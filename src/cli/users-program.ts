@@ -3,6 +3,7 @@ import { editDistance } from "../config/parse.ts";
 import { CommandError } from "../errors.ts";
 import { commandHelp } from "./help.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
+import { withPlace } from "./place-options.ts";
 import type * as users from "./users.ts";
 
 const limitMax = 1_000;
@@ -15,9 +16,6 @@ export function addUsers(program: Program, context: CommandContext, end: (status
     .summary("list users, make, change and delete them, end their sessions")
     .description("Lists users, makes, changes and deletes them, and ends their sessions.")
     .option("--json", "print JSON")
-    .option("--env-file <file>", "take the environment from a file of NAME=value lines")
-    .option("--unit <unit>", "take the environment of a systemd service, by its name or its file")
-    .option("--pid <pid>", "take the environment of a running latchkey", parsePid)
     .argument("[subcommand]")
     .usage("[options] <command>")
     .addHelpText("after", commandHelp("users"))
@@ -25,6 +23,7 @@ export function addUsers(program: Program, context: CommandContext, end: (status
     .action((word: string | undefined) => {
       throw unknownSubcommand(parent, word);
     });
+  withPlace(parent);
   /** @param names of its arguments, as the command gets them. */
   const add = <Options>(
     name: string,
@@ -103,11 +102,6 @@ function unknownSubcommand(parent: Program, word: string | undefined): Commander
       ? `users: name what to do: ${names.join(", ")}`
       : `unknown command 'users ${word}'${near === undefined ? "" : ` (did you mean ${near}?)`}`;
   return new CommanderError(exitStatus.usage, "latchkey.unknownCommand", what);
-}
-
-export function parsePid(text: string): number {
-  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It is no process id.");
 }
 
 function parseLimit(text: string): number {

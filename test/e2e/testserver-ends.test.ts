@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
-import { buildExecutable } from "../support/executable.ts";
+import { buildExecutable, runLatchkey } from "../support/executable.ts";
 import { temporaryDirectory, watchProcess } from "../support/reaper.ts";
 import { startTestserver } from "../support/testserver.ts";
 import { within } from "../support/within.ts";
@@ -74,18 +74,9 @@ describe("the end of a testserver", () => {
   test("comes after a start that fails, too", async () => {
     const server = await startTestserver();
     const temporary = temporaryDirectory("taken");
-    const child = Bun.spawn([await buildExecutable(), "testserver"], {
-      env: { TMPDIR: temporary, PORT: String(server.port) },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [stdout, stderr, status] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
-    expect({ stdout, status }).toEqual({ stdout: "", status: 1 });
+    const env = { TMPDIR: temporary, PORT: String(server.port) };
+    const { stdout, stderr, exitCode } = await runLatchkey(["testserver"], { env });
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toContain(`Error: port ${server.port} on 127.0.0.1 is in use\nTry: `);
     expect(readdirSync(temporary)).toEqual([]);
     await server.stop();
