@@ -2,12 +2,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../src/config/load.ts";
 import { settingList } from "../src/config/settings.ts";
+import { metricList } from "../src/metrics/metrics.ts";
 import { codes } from "../src/error-codes.ts";
 import { methodsOf, routeList } from "../src/routes.ts";
 
 type Row = readonly string[];
 
-/** The tables that documents show and the code declares; `<!-- table: NAME -->` stands before each. */
+/** The tables that the contract shows and the code declares; `<!-- table: NAME -->` stands before each. */
 export const tables: Readonly<Record<string, () => readonly Row[]>> = {
   routes: () => [
     ["path", "methods", "answer"],
@@ -33,6 +34,20 @@ export const tables: Readonly<Record<string, () => readonly Row[]>> = {
   ],
 };
 
+/** Those of docs/operations.md. */
+const operatingTables: typeof tables = {
+  metrics: () => [
+    ["metric", "kind", "labels", "what it says"],
+    ...metricList.map(({ name, type, labels, values, help }) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\`${values === undefined ? "" : `: ${spans(values)}`}`).join(", "),
+      lowered(help),
+    ]),
+  ],
+};
+
+const spans = (texts: readonly string[]) => texts.map((text) => `\`${text}\``).join(", ");
 const lowered = (text: string) => text.slice(0, 1).toLowerCase() + text.slice(1);
 
 /** A default as a document writes it: paths from the working directory, a dash for nothing. */
@@ -61,7 +76,7 @@ export function withTables(document: string): string {
   return document.replaceAll(
     /(<!-- table: ([^>]+) -->\n\n)(?:\|.*\|\n)+/g,
     (whole, marker: string, name: string) => {
-      const rows = tables[name]?.();
+      const rows = { ...tables, ...operatingTables }[name]?.();
       if (rows === undefined) return whole;
       const [header = [], ...others] = rows;
       const lines = [header, header.map(() => "---"), ...others].map((row) => `| ${row.join(" | ")} |\n`);

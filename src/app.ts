@@ -2,9 +2,18 @@ import { cors } from "@elysiajs/cors";
 import { Elysia } from "elysia";
 import type { Handle } from "./auth/handle.ts";
 import type { InputRules } from "./auth/input.ts";
+import type { Invitations } from "./auth/invitation.ts";
+import type { MailLinks } from "./auth/mail-links.ts";
+import type { Recovery } from "./auth/recovery.ts";
 import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
-import { createAuthCall, createAuthHandler, type DescribeEmail, sessionOrNobody } from "./http/auth.ts";
+import {
+  type AuthOutcome,
+  createAuthCall,
+  createAuthHandler,
+  type DescribeEmail,
+  sessionOrNobody,
+} from "./http/auth.ts";
 import { createBodyReader } from "./http/body.ts";
 import { createCallbackRules } from "./http/callback-url.ts";
 import { errorResponse, methodNotAllowed, notFound, publicError } from "./http/error-response.ts";
@@ -22,6 +31,7 @@ import {
   requireUniqueParameters,
 } from "./http/request.ts";
 import { createPace } from "./http/pace.ts";
+import { createRecoveryLink } from "./http/recovery-link.ts";
 import { createRefusalLog, type LogRefusal } from "./http/refusal-log.ts";
 import { verifyVary } from "./http/verify.ts";
 import type { Shared } from "./front.ts";
@@ -39,8 +49,13 @@ export interface AppDeps extends Shared {
   /** Of what people send, for the pages to name every fault at once. */
   readonly rules: InputRules;
   readonly describeEmail: DescribeEmail;
+  readonly findRecovery: Recovery["find"];
+  readonly findLink: MailLinks["find"];
+  readonly findInvitation: Invitations["find"];
   readonly readSession: ReadSession;
   readonly health: () => Promise<Response>;
+  /** Hears what came of sign-ins and the like, where somebody counts. */
+  readonly onOutcome?: ((outcome: AuthOutcome) => void) | undefined;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
 }
@@ -70,6 +85,14 @@ export function createApp(deps: AppDeps): Respond {
     revokeSessions: (context) => auth("revokeSessions", context),
     revokeOtherSessions: (context) => auth("revokeOtherSessions", context),
     changePassword: (context) => auth("changePassword", context),
+    requestPasswordReset: (context) => auth("requestPasswordReset", context),
+    sendVerificationEmail: (context) => auth("sendVerificationEmail", context),
+    verifyEmail: (context) => auth("verifyEmail", context),
+    confirm: (context) => auth("confirm", context),
+    verifyEmailCode: (context) => auth("verifyEmailCode", context),
+    changeEmail: (context) => auth("changeEmail", context),
+    recoveryLink: createRecoveryLink(callbackRules, deps.findRecovery),
+    resetPassword: (context) => auth("resetPassword", context),
     updateUser: (context) => auth("updateUser", context),
     deleteUser: (context) => auth("deleteUser", context),
     verify: ({ request, requestId }) => answerVerify(request, requestId),
@@ -90,7 +113,7 @@ export function createApp(deps: AppDeps): Respond {
     return isReadByPeople(context) ? pages.error(shown, context) : errorResponse(shown);
   };
   return createRespond({
-    describe: createRequestDescription(config.trustedProxies, deps.nextRequestId),
+    describe: createRequestDescription(config.trustedProxies, deps.requestIds.next),
     allowed: callbackRules.allowedOrigins,
     handlers,
     fail,
@@ -177,15 +200,17 @@ function requireAcceptable(context: RequestContext, allowed: ReadonlySet<string>
   requireUniqueParameters(context);
 }
 
+/** Pages bring some of their own. */
+const policiesOfPages: ReadonlySet<string> = new Set(["Content-Security-Policy", "Referrer-Policy"]);
+
 /** Builds the last step of every answer: request id, security headers, Vary, and no CORS but what was granted. */
 function createFinish(fixedHeaders: Readonly<Record<string, string>>): Pipeline["finish"] {
   const fixed = Object.entries(fixedHeaders);
   return ({ requestId, path, route }, response) => {
     const { headers } = response;
     headers.set("X-Request-Id", requestId);
-    // Pages bring a policy of their own.
     for (const [name, value] of fixed)
-      if (name !== "Content-Security-Policy" || !headers.has(name)) headers.set(name, value);
+      if (!policiesOfPages.has(name) || !headers.has(name)) headers.set(name, value);
     const isVerification = route?.kind === "verification";
     if (isVerification || isPagePath(path)) dropCors(headers);
     else dropUngrantedCors(headers);

@@ -1,7 +1,8 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "./config/config.ts";
-import { createDurably, replaceDurably } from "./durable-file.ts";
+import { createDurably, overwriteDurably, replaceDurably } from "./durable-file.ts";
+import { formatSecretList, type ListedSecret, parseSecretList } from "./config/secret-list.ts";
 import { weaknessOf } from "./config/secret-strength.ts";
 import { CommandError } from "./errors.ts";
 import { secretFileRisk } from "./config/secret-file.ts";
@@ -43,70 +44,102 @@ export function orphanedSecret({ secrets, database, dataDir }: Config): string |
     : undefined;
 }
 
-/** The configured secrets, or the one generated beside the embedded database; the first signs. @throws CommandError. */
+/** The configured secrets, or those generated beside the embedded database; the first signs. @throws CommandError. */
 export async function loadSecrets({ secrets, database, dataDir }: Config): Promise<readonly string[]> {
   if (secrets.length > 0 || database.driver !== "sqlite") return secrets;
-  return [await loadOrCreateSecret(dataDir, database.path)];
+  await loadOrCreateSecret(dataDir, database.path);
+  return readSecretList(dataDir, database.path).map(({ secret }) => secret);
 }
 
 /**
- * Reads the generated secret, or makes it once; of several first starts one makes it and the others read it.
+ * Reads the generated secret that signs, or makes it once; of several first starts one makes it and the others read it.
  * @throws CommandError when a database is there whose secret is gone: a new one would sign everybody out.
  */
 export async function loadOrCreateSecret(dataDirectory: string, databasePath: string): Promise<string> {
   const path = secretPath(dataDirectory);
   if (!existsSync(path)) {
     if (existsSync(databasePath)) throw lostSecret(path, databasePath);
-    await createDurably(path, (temporary) => writeSecret(temporary, generateSecret()));
+    await createDurably(path, (temporary) => writeSecret(temporary, `${generateSecret()}\n`));
   }
+  const [first] = readSecretList(dataDirectory, databasePath);
+  if (first === undefined) throw lostSecret(path, databasePath);
+  return first.secret;
+}
+
+/** Reads the generated secrets, which must be there; the first signs. @throws CommandError. */
+export function readSecretList(dataDirectory: string, databasePath: string): readonly ListedSecret[] {
+  const path = secretPath(dataDirectory);
   const risk = secretFileRisk(path, { madeByUs: true });
   if (risk !== null) throw new CommandError(`the generated secret ${path} ${risk.reason}`, risk.remedy);
-  const secret = readFileSync(path, "utf8").trim();
-  if (Buffer.byteLength(secret) < secretBytes) throw lostSecret(path, databasePath);
-  const weakness = weaknessOf(secret);
-  if (weakness !== null) {
+  const list = parseSecretList(readFileSync(path, "utf8"));
+  if (list === null || list.some(({ secret }) => Buffer.byteLength(secret) < secretBytes))
+    throw lostSecret(path, databasePath);
+  const weakness = list.map(({ secret }) => weaknessOf(secret)).find((reason) => reason !== null);
+  if (weakness !== undefined) {
     throw new CommandError(
       `${path} ${weakness}, which is no secret that latchkey made`,
       `restore ${path} from a backup, or, if that is the one in use, BETTER_AUTH_SECRETS=2:NEW,1:OLD with NEW from latchkey secret and OLD from that file`,
     );
   }
-  return secret;
+  return list;
 }
 
-/** Copies the generated secret to where nothing is yet, for its owner alone. @returns false where something is. */
+/** Has the generated file hold other secrets, whole or not at all. @throws CommandError where one could not be read again. */
+export async function writeSecretList(dataDirectory: string, list: readonly ListedSecret[]): Promise<void> {
+  const path = secretPath(dataDirectory);
+  const text = formatSecretList(list);
+  if (text === null)
+    throw new CommandError(
+      `${path} holds a secret with blanks in it, which can stand in no list`,
+      "BETTER_AUTH_SECRETS=2:NEW,1:OLD with NEW from latchkey secret and OLD from that file",
+    );
+  await overwriteDurably(path, (temporary) => {
+    writeSecret(temporary, text);
+    giveToOwner(temporary, dataDirectory);
+  });
+}
+
+/** Copies the generated secrets to where nothing is yet, for their owner alone. @returns false where something is. */
 export async function saveSecret({ dataDir, database }: Config, to: string): Promise<boolean> {
   const path = database.driver === "sqlite" ? database.path : "";
-  const secret = await loadOrCreateSecret(dataDir, path);
-  return await createDurably(to, (temporary) => writeSecret(temporary, secret));
+  await loadOrCreateSecret(dataDir, path);
+  const text = formatSecretList(readSecretList(dataDir, path)) ?? "";
+  return await createDurably(to, (temporary) => writeSecret(temporary, text));
 }
 
-/** Reads a secret that `saveSecret` wrote. @throws CommandError where it cannot be one. */
+/** Reads what `saveSecret` wrote. @returns its text. @throws CommandError where it cannot hold a secret. */
 export function readSavedSecret(file: string): string {
   const remedy = "name the file that latchkey backup --with-secret wrote beside the backup";
   const wrong = (reason: string) =>
     new CommandError(`${file} ${reason}`, remedy, { wrongInput: "unusable_secret" });
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw wrong("is not a file");
-  const secret = readFileSync(file, "utf8").trim();
-  if (Buffer.byteLength(secret) < secretBytes || /\s/.test(secret)) throw wrong("holds no secret");
-  const weakness = weaknessOf(secret);
-  if (weakness !== null) throw wrong(weakness);
-  return secret;
+  const list = parseSecretList(readFileSync(file, "utf8")) ?? [];
+  const isSecret = ({ secret }: ListedSecret) =>
+    Buffer.byteLength(secret) >= secretBytes && !/\s/.test(secret);
+  const text = formatSecretList(list);
+  if (list.length === 0 || text === null || !list.every(isSecret)) throw wrong("holds no secret");
+  const weakness = list.map(({ secret }) => weaknessOf(secret)).find((reason) => reason !== null);
+  if (weakness !== undefined) throw wrong(weakness);
+  return text;
+}
+
+/** The secrets that a saved file's text holds. */
+export function secretsIn(saved: string): readonly string[] {
+  return (parseSecretList(saved) ?? []).map(({ secret }) => secret);
 }
 
 /**
- * Has the data directory hold `secret`, or where that is undefined any.
- * @returns what became of the one that was there: `same`, kept under another name, or `none`.
+ * Has the data directory hold `saved`, what a saved file held, or where that is undefined any secret.
+ * @returns what became of what was there: `same`, kept under another name, or `none`.
  */
-export async function putSecret(dataDirectory: string, secret: string | undefined): Promise<PutSecret> {
+export async function putSecret(dataDirectory: string, saved: string | undefined): Promise<PutSecret> {
   const path = secretPath(dataDirectory);
   const make = (temporary: string) => {
-    writeSecret(temporary, secret ?? generateSecret());
-    if (process.geteuid?.() !== 0) return;
-    const { uid, gid } = statSync(dataDirectory);
-    chownSync(temporary, uid, gid);
+    writeSecret(temporary, saved ?? `${generateSecret()}\n`);
+    giveToOwner(temporary, dataDirectory);
   };
   if (existsSync(path)) {
-    if (secret === undefined || readFileSync(path, "utf8").trim() === secret) return { became: "same" };
+    if (saved === undefined || readFileSync(path, "utf8").trim() === saved.trim()) return { became: "same" };
     return { became: "kept", as: await replaceDurably(path, make, (exchange) => exchange()) };
   }
   await createDurably(path, make);
@@ -117,8 +150,15 @@ export type PutSecret =
   | { readonly became: "same" | "none" }
   | { readonly became: "kept"; readonly as: string };
 
-function writeSecret(file: string, secret: string): void {
-  writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: "wx" });
+function writeSecret(file: string, text: string): void {
+  writeFileSync(file, text, { mode: 0o600, flag: "wx" });
+}
+
+/** Root writes for the user whose server it is. */
+function giveToOwner(file: string, dataDirectory: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(dataDirectory);
+  chownSync(file, uid, gid);
 }
 
 function lostSecret(path: string, databasePath: string): CommandError {

@@ -21,6 +21,19 @@ export async function createDurably(
   });
 }
 
+/** Puts a file at `path`, whole or not at all, whenever the machine stops, also where one is. @throws what `make` throws. */
+export async function overwriteDurably(
+  path: string,
+  make: (temporary: string) => Promise<void> | void,
+): Promise<void> {
+  await withTemporary(path, async (temporary) => {
+    await make(temporary);
+    syncToDisk(temporary);
+    renameSync(temporary, path);
+    syncToDisk(dirname(path));
+  });
+}
+
 /**
  * Puts a file in the place of the one at `path`, whole or not at all, whenever the machine stops. What was there is kept as
  * `<path>.before-restore`, or with a number behind it. `hold` runs the exchange once the new file is on the disk.

@@ -23,14 +23,21 @@ export class CommandError extends Error {
   override readonly name = "CommandError";
   /** What the log calls it where what was asked for is at fault, and would fail again: exit status 2. */
   readonly wrongInput: string | undefined;
+  /** What it had done until then. */
+  readonly counts: Readonly<Record<string, number>> | undefined;
   constructor(
     message: string,
     /** An exact command or step, printed after `Try:`. */
     readonly remedy: string,
-    options?: { readonly cause?: unknown; readonly wrongInput?: string },
+    options?: {
+      readonly cause?: unknown;
+      readonly wrongInput?: string | undefined;
+      readonly counts?: Readonly<Record<string, number>>;
+    },
   ) {
     super(message, options);
     this.wrongInput = options?.wrongInput;
+    this.counts = options?.counts;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Config } from "./config/config.ts";
 import { createFastPath, type FastRoutes, type Respond } from "./http/fast-path.ts";
 import { securityHeaders } from "./http/headers.ts";
 import { live } from "./http/health.ts";
-import { createRequestIds, type Peers } from "./http/request.ts";
+import { createRequestIds, type Peers, type RequestIds } from "./http/request.ts";
 import { type AnswerVerify, createVerifyAnswer } from "./http/verify.ts";
 import type { Log } from "./log.ts";
 import type { ReadSession } from "./session/get-session.ts";
@@ -11,7 +11,7 @@ import type { Verify } from "./session/verifier.ts";
 /** What the application has from here, so that both answer alike. */
 export interface Shared {
   readonly answerVerify: AnswerVerify;
-  readonly nextRequestId: () => string;
+  readonly requestIds: RequestIds;
   /** Headers that every answer carries. */
   readonly fixedHeaders: Readonly<Record<string, string>>;
 }
@@ -40,7 +40,7 @@ export interface Front {
  */
 export function createFront(deps: FrontDeps): Front {
   const { config, log } = deps;
-  const nextRequestId = createRequestIds();
+  const requestIds = createRequestIds();
   const fixedHeaders = securityHeaders(config.secure);
   const answerVerify = createVerifyAnswer({
     verify: deps.verify,
@@ -53,7 +53,7 @@ export function createFront(deps: FrontDeps): Front {
   let loading: Promise<Respond> | undefined;
   const load = async (): Promise<Respond> => {
     try {
-      return await deps.load({ answerVerify, nextRequestId, fixedHeaders });
+      return await deps.load({ answerVerify, requestIds, fixedHeaders });
     } catch (cause) {
       // Whoever asks next has it tried again.
       loading = undefined;
@@ -70,7 +70,7 @@ export function createFront(deps: FrontDeps): Front {
     readSession: deps.readSession,
     health: deps.health,
     live: () => live(deps.version),
-    nextRequestId,
+    nextRequestId: requestIds.next,
     fixedHeaders,
     keepsRequestIds: config.trustedProxies.length > 0 || config.socket !== null,
     respond,

@@ -9,6 +9,8 @@ const chunkMaxBytes = 64 * 1024;
 export interface LogWriter {
   /** Never waits. @param line with its line feed. */
   write(line: string): void;
+  /** Lines that were dropped, so far. */
+  droppedLines(): number;
   /** Resolves when everything is written, or after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>;
 }
@@ -26,6 +28,7 @@ export function createLogWriter(
   let waitingBytes = 0;
   let isWriting = false;
   let dropped = 0;
+  let droppedBefore = 0;
   let settled: PromiseWithResolvers<void> | undefined;
 
   const takeChunk = (): string => {
@@ -39,6 +42,7 @@ export function createLogWriter(
   const tellDropped = (): void => {
     if (dropped === 0) return;
     enqueue(lineOfDropped(dropped));
+    droppedBefore += dropped;
     dropped = 0;
   };
   const pump = (): void => {
@@ -69,6 +73,7 @@ export function createLogWriter(
       enqueue(line);
       pump();
     },
+    droppedLines: () => droppedBefore + dropped,
     async flush(timeoutMs) {
       if (!isWriting && waiting.length === 0) return;
       settled ??= Promise.withResolvers<void>();

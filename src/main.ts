@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import packageJson from "../package.json" with { type: "json" };
@@ -27,7 +28,12 @@ const status = await run(process.argv.slice(2), {
   stdout: (line) => process.stdout.write(`${line}\n`),
   stderr: (line) => process.stderr.write(`${line}\n`),
   prompt: (text) => process.stderr.write(text),
+  isTerminal: machine.isTerminal,
+  drained: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
+  },
   stdin: () => process.stdin,
+  isInteractive: () => [process.stdin, process.stdout, process.stderr].every(({ isTTY }) => isTTY === true),
   now: Date.now,
 });
 process.exit(status);

@@ -1,37 +1,7 @@
-import { type AnyCode, passwordCodes } from "./error-codes.ts";
-
-/** What is known of a route, once: everything that differs between routes is read from here. */
-export interface Route {
-  /** Without a trailing slash, which makes no difference; `{…}` stands for one segment. */
-  readonly path: string;
-  /** A GET answers HEAD too, without the body. OPTIONS works everywhere. */
-  readonly methods: "GET" | "POST" | "GET POST";
-  /** `verification` answers proxies and APIs: without CORS. `pages` answer people, in HTML. */
-  readonly kind: "session" | "account" | "verification" | "service" | "pages";
-  /** Who may call it: anyone, with a session that counts or without, or only with a session. */
-  readonly caller: "anyone" | "with or without a session" | "with a session";
-  /** For the OpenAPI document and the contract. */
-  readonly summary: string;
-  /** What it answers, in Markdown: the contract's table. Default: the summary. */
-  readonly answer?: string;
-  /** Handed to BetterAuth, whose own path this is below `/api/auth`. */
-  readonly betterAuth?: true;
-  /** Answered before any router where the request is plain. */
-  readonly fast?: true;
-  /** What the log calls it. */
-  readonly event?: string;
-  /** Hashes a password, so it waits in line for that. */
-  readonly hashes?: true;
-  /** The body's and the answer's schema in the OpenAPI document. */
-  readonly body?: string;
-  readonly ok?: string;
-  /** Codes besides those of every route of its kind. */
-  readonly refuses?: readonly AnyCode[];
-  /** Fields of a page's form; an optional one ends in a question mark. */
-  readonly form?: readonly string[];
-  /** Takes `callbackUrl` in the query. */
-  readonly callback?: true;
-}
+import { passwordCodes } from "./error-codes.ts";
+import { mailRoutes } from "./routes/mail-routes.ts";
+import { pageRoutes } from "./routes/page-routes.ts";
+import type { Route } from "./routes/route.ts";
 
 const entry = { methods: "POST", caller: "anyone", betterAuth: true, hashes: true } as const;
 const change = { methods: "POST", kind: "account", caller: "with a session", betterAuth: true } as const;
@@ -44,11 +14,6 @@ const verification = {
   ok: "Verified",
   refuses: ["NO_CREDENTIALS", "INVALID_SESSION", "SESSION_EXPIRED", "SESSION_STORE_UNAVAILABLE"],
 } as const;
-const page = { kind: "pages", caller: "with or without a session" } as const;
-const shown = (path: string, summary: string) =>
-  ({ ...page, methods: "GET", path, summary, ok: "Page", callback: true }) as const;
-const form = (path: string, summary: string, ...fields: string[]) =>
-  ({ ...page, methods: "GET POST", path, summary, form: [...fields, "callbackUrl?"] }) as const;
 const revocation = {
   methods: "POST",
   kind: "session",
@@ -66,7 +31,7 @@ export const routes = {
     kind: "account",
     summary: "Make an account and sign in",
     answer:
-      "200 `{token,user}` and the session cookie; 422 when the e-mail is taken; 400 for bad input, or `EMAIL_PASSWORD_SIGN_UP_DISABLED` when sign-up is closed",
+      "200 `{token,user}` and the session cookie; 422 when the e-mail is taken; 400 for bad input, or `EMAIL_PASSWORD_SIGN_UP_DISABLED` when sign-up is closed or needs [an invitation](#invitations)",
     event: "sign_up",
     body: "SignUp",
     ok: "SignedUp",
@@ -87,7 +52,7 @@ export const routes = {
     event: "sign_in",
     body: "SignIn",
     ok: "SignedIn",
-    refuses: ["PASSWORD_TOO_LONG", "INVALID_EMAIL_OR_PASSWORD"],
+    refuses: ["PASSWORD_TOO_LONG", "INVALID_EMAIL_OR_PASSWORD", "EMAIL_NOT_VERIFIED"],
   },
   signOut: {
     path: "/api/auth/sign-out",
@@ -173,6 +138,19 @@ export const routes = {
     ok: "PasswordChanged",
     refuses: [...passwordCodes, "INVALID_PASSWORD", "CREDENTIAL_ACCOUNT_NOT_FOUND"],
   },
+  ...mailRoutes,
+  resetPassword: {
+    ...entry,
+    path: "/api/auth/reset-password",
+    kind: "account",
+    summary: "Set a new password by a link that was given out for that",
+    answer:
+      '`{token,newPassword}`; 200 `{"status":true}` once the password is set and every session of the user has ended; 400 `INVALID_RECOVERY_TOKEN` where the link no longer works, [see below](#recovery-links)',
+    event: "password_recovery",
+    body: "PasswordReset",
+    ok: "Done",
+    refuses: [...passwordCodes, "INVALID_RECOVERY_TOKEN"],
+  },
   updateUser: {
     ...change,
     path: "/api/auth/update-user",
@@ -194,62 +172,7 @@ export const routes = {
     ok: "UserDeleted",
     refuses: ["PASSWORD_TOO_LONG", "INVALID_PASSWORD", "CREDENTIAL_ACCOUNT_NOT_FOUND", "INVALID_TOKEN"],
   },
-  root: { ...page, path: "/", methods: "GET", summary: "303 to `/account` or `/signin`", callback: true },
-  signInPage: {
-    ...page,
-    path: "/signin",
-    methods: "GET POST",
-    summary: "The sign-in page and its form",
-    ok: "Page",
-    form: ["email", "password", "rememberMe?", "draft?", "callbackUrl?"],
-    callback: true,
-  },
-  signUpPage: {
-    ...page,
-    path: "/signup",
-    methods: "GET POST",
-    summary: "The sign-up page and its form; 403 when sign-up is closed",
-    ok: "Page",
-    form: ["name", "email", "password", "callbackUrl?"],
-    callback: true,
-  },
-  signOutPage: {
-    ...page,
-    path: "/signout",
-    methods: "GET POST",
-    summary: "Asks, and signs out",
-    ok: "Page",
-    form: ["next?", "callbackUrl?"],
-    callback: true,
-  },
-  forgottenPage: shown("/forgot-password", "Whom to ask for a new password"),
-  accountPage: shown("/account", "Name, password, devices, deletion; 303 to `/signin` for a stranger"),
-  profileForm: form(
-    "/account/profile",
-    "Form: the name. `GET` of any of these five leads to `/account`",
-    "name",
-  ),
-  passwordForm: form(
-    "/account/password",
-    "Form: the password",
-    "currentPassword",
-    "newPassword",
-    "revokeOtherSessions?",
-  ),
-  revocationForm: form("/account/sessions/revoke", "Form: sign one device out", "id"),
-  revocationsForm: form("/account/sessions/revoke-others", "Form: sign all other devices out"),
-  deletionForm: form("/account/delete", "Form: delete the account", "password"),
-  deletedPage: shown("/account/deleted", "What follows that"),
-  asset: {
-    path: "/assets/{file}",
-    methods: "GET",
-    kind: "pages",
-    caller: "anyone",
-    summary: "A page's stylesheet, script, icon or font",
-    answer:
-      "the pages' stylesheet, script, icon and font, `latchkey-….css`; their names change with every build",
-    ok: "Asset",
-  },
+  ...pageRoutes,
   openApi: {
     ...service,
     path: "/openapi.json",
@@ -296,11 +219,15 @@ const exact = new Map(routeList.map((route) => [route.path, route]));
 
 /** The route at a path without its trailing slash; undefined where there is nothing. */
 export function findRoute(path: string): NamedRoute | undefined {
-  return exact.get(path) ?? (/^\/assets\/[^/]+$/.test(path) ? exact.get(routes.asset.path) : undefined);
+  const found = exact.get(path);
+  if (found !== undefined) return found;
+  if (/^\/assets\/[^/]+$/.test(path)) return exact.get(routes.asset.path);
+  return /^\/api\/auth\/reset-password\/[^/]+$/.test(path) ? exact.get(routes.recoveryLink.path) : undefined;
 }
 
 /** Everything that `OPTIONS` aside may be asked of a route. */
-export function methodsOf({ methods }: Route): readonly string[] {
+export function methodsOf({ methods, changes }: Route): readonly string[] {
+  if (changes === true) return [methods];
   return { GET: ["GET", "HEAD"], POST: ["POST"], "GET POST": ["GET", "HEAD", "POST"] }[methods];
 }
 

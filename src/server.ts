@@ -36,13 +36,15 @@ export interface ListenOptions {
   /** Whether other processes of this user may listen on the port too, and each gets its part of the connections. */
   readonly sharesPort?: boolean;
   readonly idleTimeoutSeconds?: number;
+  /** Which setting names address and port; `HOST` and `PORT` by default. */
+  readonly setting?: string;
 }
 
 /** Takes the port at once, so that a port in use is known before anything else is touched. @throws CommandError. */
 export function listen(
   hostname: string,
   port: number,
-  { sharesPort = false, idleTimeoutSeconds }: ListenOptions = {},
+  { sharesPort = false, idleTimeoutSeconds, setting }: ListenOptions = {},
 ): Listener {
   const options = serverOptions(idleTimeoutSeconds);
   let server: Server<undefined>;
@@ -56,7 +58,7 @@ export function listen(
       fetch: starting,
     });
   } catch (cause) {
-    throw listenError(hostname, port, cause);
+    throw listenError(hostname, port, cause, setting);
   }
   const bound = server.port ?? port;
   return {
@@ -96,12 +98,17 @@ export function starting(): Response {
   );
 }
 
-function listenError(hostname: string, port: number, cause: unknown): CommandError {
+function listenError(
+  hostname: string,
+  port: number,
+  cause: unknown,
+  setting: string | undefined,
+): CommandError {
   const code = (cause as { code?: unknown }).code;
   if (code === "EADDRINUSE") {
     return new CommandError(
       `port ${port} on ${hostname} is in use`,
-      `stop what listens there, or set PORT to another one`,
+      `stop what listens there, or set ${setting ?? "PORT"} to another one`,
       { cause },
     );
   }
@@ -110,7 +117,11 @@ function listenError(hostname: string, port: number, cause: unknown): CommandErr
       cause,
     });
   }
-  return new CommandError(`cannot listen on ${hostname}:${port}`, "set HOST to an address of this machine", {
-    cause,
-  });
+  return new CommandError(
+    `cannot listen on ${hostname}:${port}`,
+    `set ${setting ?? "HOST"} to an address of this machine`,
+    {
+      cause,
+    },
+  );
 }

@@ -1,24 +1,15 @@
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, chownSync, lstatSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Front } from "./front.ts";
 import type { SocketConfig } from "./config/config.ts";
 import { CommandError } from "./errors.ts";
+import { awaitLock } from "./file-lock.ts";
 import { socketPeers } from "./http/request.ts";
-import { openLibc } from "./libc.ts";
 import { type Listener, serverOptions, starting } from "./server.ts";
 
-/** flock(2): exclusively, and without waiting. */
-const lockExclusive = 2 | 4;
 const lockWaitMs = 5_000;
+/** What names the path, for those who are told that it cannot be had. */
+const ownSetting = "LATCHKEY_LISTEN";
 
 /**
  * Requires that nobody listens at any of these paths, which are in one directory, and keeps other latchkeys from looking until
@@ -26,12 +17,12 @@ const lockWaitMs = 5_000;
  * @returns what lets go: to be called once this one listens there.
  * @throws CommandError when something else is there, or somebody answers. A socket that nobody answers on may stay.
  */
-export async function claimSocketPaths(paths: readonly string[]): Promise<() => void> {
+export async function claimSocketPaths(paths: readonly string[], setting = ownSetting): Promise<() => void> {
   const [first] = paths;
   if (first === undefined) return () => {};
   const release = await lockDirectory(dirname(first));
   try {
-    for (const path of paths) await requireFree(path);
+    for (const path of paths) await requireFree(path, setting);
     return release;
   } catch (error) {
     release();
@@ -39,22 +30,22 @@ export async function claimSocketPaths(paths: readonly string[]): Promise<() => 
   }
 }
 
-async function requireFree(path: string): Promise<void> {
+async function requireFree(path: string, setting: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket())
     throw new CommandError(
       `${path} is there, and is no socket`,
-      "move it away, or set LATCHKEY_LISTEN to another path",
+      `move it away, or set ${setting} to another path`,
     );
-  await requireNobody(path);
+  await requireNobody(path, setting);
 }
 
 /** By a lock on the directory itself: nothing is left of it, however the process ends. */
 async function lockDirectory(directory: string): Promise<() => void> {
-  let descriptor: number;
   try {
-    descriptor = openSync(directory, "r");
+    // Where nobody lets go, two starts at the same instant are not told apart.
+    return await awaitLock(directory, lockWaitMs);
   } catch (cause) {
     throw new CommandError(
       `the directory ${directory} of the socket is not there, or may not be read`,
@@ -62,15 +53,9 @@ async function lockDirectory(directory: string): Promise<() => void> {
       { cause },
     );
   }
-  const libc = openLibc({ flock: { args: ["i32", "i32"], returns: "i32" } });
-  const deadline = performance.now() + lockWaitMs;
-  // Where the C library cannot be called, two starts at the same instant are not told apart.
-  while (libc !== null && libc.flock(descriptor, lockExclusive) !== 0 && performance.now() < deadline)
-    await Bun.sleep(10);
-  return () => closeSync(descriptor);
 }
 
-async function requireNobody(path: string): Promise<void> {
+async function requireNobody(path: string, setting: string): Promise<void> {
   try {
     const connected = await Bun.connect({ unix: path, socket: { data: () => {} } });
     connected.end();
@@ -85,10 +70,7 @@ async function requireNobody(path: string): Promise<void> {
       },
     );
   }
-  throw new CommandError(
-    `${path} is in use`,
-    "stop what listens there, or set LATCHKEY_LISTEN to another path",
-  );
+  throw new CommandError(`${path} is in use`, `stop what listens there, or set ${setting} to another path`);
 }
 
 /**
@@ -96,7 +78,10 @@ async function requireNobody(path: string): Promise<void> {
  * and only then gets its own, so that there is always one. Whoever is connected counts as a trusted proxy.
  * @throws CommandError.
  */
-export function listenOnSocket({ path, mode, group }: SocketConfig): Omit<Listener, "url" | "port"> {
+export function listenOnSocket(
+  { path, mode, group }: SocketConfig,
+  setting = ownSetting,
+): Omit<Listener, "url" | "port"> {
   // Bun removes the name that it was given when it stops, whosever that is by then: it is given one that nobody else has,
   // and no dot, behind which a worker's number stands, as small as a process id in a container.
   const made = `${path}-${process.pid}`;
@@ -110,7 +95,7 @@ export function listenOnSocket({ path, mode, group }: SocketConfig): Omit<Listen
   } catch (cause) {
     throw new CommandError(
       `cannot listen on ${path}`,
-      "set LATCHKEY_LISTEN to a path in a directory that this user may write to",
+      `set ${setting} to a path in a directory that this user may write to`,
       { cause },
     );
   } finally {

@@ -3,8 +3,10 @@ import { createApp } from "../src/app.ts";
 import { createAuth } from "../src/auth/better-auth.ts";
 import { createHandle } from "../src/auth/handle.ts";
 import { createHashLine } from "../src/auth/hash-line.ts";
+import { createInvitations } from "../src/auth/invitation.ts";
 import { createHashSlots } from "../src/auth/hash-slots.ts";
 import { createPasswords } from "../src/auth/password.ts";
+import { createRecovery } from "../src/auth/recovery.ts";
 import { createUnits } from "../src/auth/unit-of-work.ts";
 import type { Database } from "../src/database/database.ts";
 import { createFront } from "../src/front.ts";
@@ -36,7 +38,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
     database = await openMigrated(outside);
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
-    const passwords = createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false });
+    const passwords = createPasswords({ inTurn: createHashSlots(1), foreignKinds: async () => [] });
     const endings = createEndings(config.sessionMaxAgeSeconds, Date.now);
     const shared = {
       sessions: {
@@ -56,10 +58,31 @@ describe.each(dialects)("an application on %s", (dialect) => {
     const log = openLog({ level: "silent", format: "json" });
     const health = async () => new Response();
     const rest = { config, version: "0", log, health, readSession: createSessionReader(shared) };
+    const notices = { of: async () => {} };
+    const recovery = createRecovery({
+      database,
+      units,
+      passwords,
+      rules: inputRules,
+      notices,
+      deviceEndings: { end: async () => {}, endedAt: async () => 0 },
+      now: Date.now,
+    });
+    const invitations = createInvitations({ config, database, rules: inputRules, now: Date.now });
     const accounts = {
+      findRecovery: recovery.find,
+      findLink: async () => null,
+      findInvitation: invitations.find,
       describeEmail: () => ({}),
       rules: inputRules,
       handle: createHandle({
+        answerMailRoute: () => undefined,
+        findRecovery: recovery.find,
+        notices,
+        isNewDevice: async () => false,
+        hidesTaken: false,
+        mayMail: async () => true,
+        invitations,
         auth: async () =>
           createAuth({
             config,
@@ -69,6 +92,7 @@ describe.each(dialects)("an application on %s", (dialect) => {
             passwords,
             cookieName: shared.cookieName,
             endings,
+            mayTell: async () => false,
           }),
         units,
         passwords,
@@ -86,10 +110,12 @@ describe.each(dialects)("an application on %s", (dialect) => {
           return {
             isClamped: isClamped(session, config.sessionMaxAgeSeconds),
             isForOneDay: false,
+            userId: session.user.id,
+            email: session.user.email,
+            token: session.token,
             owner: session.user,
           };
         },
-        onRehash: () => {},
         onRehashError: () => {},
         inBackground: () => {},
       }),

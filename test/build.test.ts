@@ -13,6 +13,7 @@ const sources = [
   "tsconfig.json",
   "src",
   "drizzle",
+  "release",
   "node_modules",
 ];
 
@@ -39,6 +40,18 @@ test("S89, S90: two clones in different folders build the same bytes, no secret 
   const server = await spawnLatchkey({ env: {}, executable: there.executable });
   expect((await fetch(`${server.url}/health`)).status).toBe(200);
   expect(await server.stop()).toBe(0);
+});
+
+test("the profile that the executable is laid out by knows what a start needs; else `bun run profile` records it anew", async () => {
+  const needed = join(temporaryDirectory("profile"), "needed");
+  const server = await spawnLatchkey({ env: { BUN_BYTECODE_ORDER_OUT: needed } });
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+  expect(await server.stop()).toBe(0);
+  const functions = async (file: string) => (await Bun.file(file).text()).match(/^F .*$/gm) ?? [];
+  const known = new Set(await functions(join(project, "release", "serve.order")));
+  const wanted = await functions(needed);
+  expect(wanted.length).toBeGreaterThan(300);
+  expect(wanted.filter((one) => known.has(one)).length / wanted.length).toBeGreaterThan(0.75);
 });
 
 /** What a clone has after `bun install`, in a folder of its own, built there. */

@@ -12,13 +12,13 @@ const [kind, ...rest] = ["fast", "long"].includes(process.argv[2] ?? "")
 /** What needs a browser, a server database, Python, another product's packages, or more than a few seconds. */
 const slow = [
   "test/{build,check}.test.ts",
-  "test/cli/doctor-database.test.ts",
+  "test/cli/doctor-{database,mail}.test.ts",
   "test/database/{begin,migrate}.test.ts",
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,clients-tests,three-names}.test.ts",
-  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,poolers,proxies,races,restart-behind-proxies,signals,sleep,soak,start,stories,testserver-browser,unix-socket,users-races,users-refused-databases,workers,workers-ends}.test.ts",
-  "test/e2e/openapi{,-outage}.test.ts",
+  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,mail-browser,mail-elsewhere,mail-kills,mail-server,mail-timing,poolers,proxies,races,restart-behind-proxies,signals,sleep,soak,start,stories,testserver-browser,unix-socket,users-races,users-refused-databases,workers,workers-ends}.test.ts",
+  "test/e2e/{backup-tls,openapi,openapi-outage}.test.ts",
   "test/e2e/{every-route,pool,refused-starts,slow-clients,strays,timing}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,script,states}.test.ts",
   "test/support/**",
@@ -43,6 +43,8 @@ const kinds: Readonly<
       "crash",
       "soak",
       "restart-behind-proxies",
+      "mail-kills",
+      "mail-timing",
     ].map((name) => `test/e2e/${name}.test.ts`),
     env: {
       LATCHKEY_TEST_INTERLEAVINGS: "10000",
@@ -54,6 +56,8 @@ const kinds: Readonly<
       LATCHKEY_TEST_CRASH_CYCLES: "200",
       LATCHKEY_TEST_SOAK_SECONDS: "600",
       LATCHKEY_TEST_RESTARTS: "50",
+      LATCHKEY_TEST_MAIL_KILLS: "50",
+      LATCHKEY_TEST_MAIL_PAIRS: "500",
     },
   },
 };

@@ -17,8 +17,7 @@ interface Trial {
   outcome: "passed" | "failed" | "skipped";
 }
 
-/** - `in part`: its tests pass, and something is named that is missing. */
-type Result = "held" | "in part" | "failed" | "not tried";
+type Result = "held" | "failed" | "not tried";
 
 export interface Verdict extends Requirement {
   readonly result: Result;
@@ -26,14 +25,6 @@ export interface Verdict extends Requirement {
   readonly files: ReadonlyMap<string, number>;
   readonly databases: readonly string[];
 }
-
-/** What cannot hold yet, and why: every other promise must have a test, or the run fails. */
-export const waiting: Readonly<Record<string, string>> = { S18: "resetting a password waits for mail" };
-
-/** What holds in part, and what is missing: never counted as held. */
-export const inPart: Readonly<Record<string, string>> = {
-  S12: "that sign-up answers alike for everybody waits for mail",
-};
 
 /** @returns each number that a name carries, once. */
 export function numbersIn(name: string): string[] {
@@ -87,7 +78,7 @@ export function judge(requirements: readonly Requirement[], trials: readonly Tri
     const files = Map.groupBy(own, ({ file }) => file);
     return {
       ...requirement,
-      result: resultOf(number, own),
+      result: resultOf(own),
       files: new Map([...files].sort().map(([file, ofFile]) => [file, ofFile.length])),
       databases: ["sqlite", "postgres", "neon"].filter((database) =>
         own.some(({ name }) => databasePattern(database).test(name)),
@@ -96,10 +87,10 @@ export function judge(requirements: readonly Requirement[], trials: readonly Tri
   });
 }
 
-function resultOf(number: string, trials: readonly Trial[]): Result {
+function resultOf(trials: readonly Trial[]): Result {
   if (trials.some(({ outcome }) => outcome === "failed")) return "failed";
   if (trials.length === 0 || trials.some(({ outcome }) => outcome === "skipped")) return "not tried";
-  return number in inPart || number in waiting ? "in part" : "held";
+  return "held";
 }
 
 /** The database's name as a word, PostgreSQL's in full too, and no part of an address. */
@@ -109,7 +100,7 @@ function databasePattern(database: string): RegExp {
 
 /** @returns those that must have a test and have none that ran. */
 export function untried(verdicts: readonly Verdict[]): Verdict[] {
-  return verdicts.filter(({ number, result }) => result === "not tried" && !(number in waiting));
+  return verdicts.filter(({ result }) => result === "not tried");
 }
 
 export function firstLine(verdicts: readonly Verdict[]): string {
@@ -120,9 +111,7 @@ export function firstLine(verdicts: readonly Verdict[]): string {
 export function renderTable(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map(({ number, text, files, databases, result }) => {
     const tests = [...files].map(([file, count]) => `${file.replace(/^test\//, "")} (${count})`);
-    const because = waiting[number] ?? inPart[number];
-    const said = because === undefined ? result : `${result}: ${because}`;
-    return `| ${number} | ${text} | ${tests.join("<br>") || "–"} | ${databases.join(", ") || "–"} | ${said} |`;
+    return `| ${number} | ${text} | ${tests.join("<br>") || "–"} | ${databases.join(", ") || "–"} | ${result} |`;
   });
   return [
     firstLine(verdicts),

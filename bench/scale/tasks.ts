@@ -202,6 +202,7 @@ const later = [
   "DROP INDEX session_expires_at_idx",
   "DROP INDEX account_foreign_hash_idx",
   "DROP TABLE latchkey_limit",
+  "DROP TABLE latchkey_lock",
   "DELETE FROM latchkey_migration WHERE tag > '0000_init'",
 ];
 const triggers = ["session", "user"].flatMap((table) =>

@@ -31,7 +31,7 @@ async function setAside(sql: TransactionSQL): Promise<string[]> {
   // Foreign keys lean on primary ones: dropped before, made anew after.
   const keys: { relation: string; name: string; definition: string; type: string }[] = await sql.unsafe(
     `SELECT conrelid::regclass::text AS relation, quote_ident(conname) AS name, pg_get_constraintdef(oid) AS definition, contype::text AS type
-     FROM pg_constraint WHERE conrelid IN ${relations} AND contype IN ('f', 'p', 'u') ORDER BY contype = 'f' DESC, conname`,
+     FROM pg_constraint WHERE (conrelid IN ${relations} OR confrelid IN ${relations}) AND contype IN ('f', 'p', 'u') ORDER BY contype = 'f' DESC, conname`,
   );
   for (const { relation, name } of keys) await sql.unsafe(`ALTER TABLE ${relation} DROP CONSTRAINT ${name}`);
   const indexes: { name: string; definition: string }[] = await sql.unsafe(

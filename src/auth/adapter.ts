@@ -50,7 +50,7 @@ export function createAdapter(database: Database, units: Units, lifetimes: Lifet
       // SQLite answers at once: a sign-in would keep every verify waiting from its hash to its commit.
       await letOthersRun();
       try {
-        const result = await call();
+        const result = await (database.timed === undefined ? call() : database.timed(call));
         if (unit !== undefined) remember(unit, model, result);
         return model === "session" ? endSessions(result, sessionMaxAgeSeconds, endings) : result;
       } catch (error) {

@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../error-codes.ts";
+import { AppError } from "../errors.ts";
 import type { AuthRouteName } from "../routes.ts";
 import { readCookie } from "../session/cookie.ts";
 import type { Body } from "./input.ts";
@@ -16,7 +18,7 @@ export function attemptOf(
   cookieName: string,
   { name, body, clientAddress, headers }: AttemptedRequest,
 ): Attempt {
-  const email = body?.["email"];
+  const email = body?.[name === "changeEmail" ? "newEmail" : "email"];
   const cookie = headers.get("cookie");
   return {
     route: name,
@@ -57,13 +59,27 @@ export async function settled(
   try {
     response = await attempt();
   } catch (error) {
-    await settle("none");
+    await settle(error instanceof AppError && wrongTokens.has(error.code) ? "failure" : "none");
     throw error;
   }
-  for (const cookie of await settle(await outcomeOf(route, response)))
-    response.headers.append("Set-Cookie", cookie);
+  const cookies = await settle(await outcomeOf(route, response));
+  // Only whoever signed in has shown to be of the account that the body names.
+  if (makesSession(route, response))
+    for (const cookie of cookies) response.headers.append("Set-Cookie", cookie);
   return response;
 }
+
+function makesSession(route: AuthRouteName, response: Response): boolean {
+  if (route !== "signIn" && route !== "signUp") return false;
+  return response.ok && response.headers.getSetCookie().length > 0;
+}
+
+/** Said of a link or a code that is none. */
+const wrongTokens: ReadonlySet<ErrorCode> = new Set([
+  "INVALID_RECOVERY_TOKEN",
+  "INVALID_LINK",
+  "INVALID_CODE",
+]);
 
 async function outcomeOf(route: AuthRouteName, response: Response): Promise<Outcome> {
   if (response.status < 400) return "success";

@@ -8,6 +8,7 @@ import { clientAddressHeader } from "./client-address.ts";
 import type { Unit, Units } from "./unit-of-work.ts";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
+import { isLocked } from "../database/locks.ts";
 import { capSessions } from "../database/session-cap.ts";
 import type { Passwords } from "./password.ts";
 
@@ -23,6 +24,8 @@ export interface AuthDeps {
   readonly passwords: Passwords;
   readonly cookieName: string;
   readonly endings: Endings;
+  /** Whether somebody is to be told of one more sign-in from a new browser, or new password. */
+  readonly mayTell: (unit: Unit) => Promise<boolean>;
 }
 
 export type Auth = ReturnType<typeof createAuth>;
@@ -46,10 +49,16 @@ function authOptions(deps: AuthDeps) {
       enabled: true,
       disableSignUp: config.signUp === "closed",
       autoSignIn: true,
+      requireEmailVerification: config.emailVerification === "required",
+      // Called where the answer does not say so.
+      onExistingUserSignUp: async () => {
+        const unit = units.current();
+        if (unit !== undefined) unit.seen.reason = "taken";
+      },
       // Lengths count in code points and are checked before BetterAuth, which counts UTF-16 units.
       minPasswordLength: 1,
       maxPasswordLength: 512,
-      password: passwordHooks(deps.passwords, units),
+      password: passwordHooks(deps),
     },
     session: {
       expiresIn: config.sessionExpiresInSeconds,
@@ -82,6 +91,15 @@ function authOptions(deps: AuthDeps) {
       ipAddress: { ipAddressHeaders: [clientAddressHeader], ipv6Subnet: 128 },
     },
     databaseHooks: {
+      user: {
+        create: {
+          // One instant, as the answer to a sign-up with a taken address has, which is nobody's row.
+          before: async () => {
+            const at = new Date();
+            return { data: { createdAt: at, updatedAt: at } };
+          },
+        },
+      },
       session: {
         create: {
           before: async (session: { userAgent?: string | null | undefined; expiresAt: Date }) => ({
@@ -97,7 +115,8 @@ function authOptions(deps: AuthDeps) {
   } satisfies BetterAuthOptions;
 }
 
-function passwordHooks(passwords: Passwords, units: Units) {
+function passwordHooks(deps: AuthDeps) {
+  const { passwords, units, database } = deps;
   return {
     async hash(password: string) {
       const hash = await passwords.hash(password);
@@ -106,10 +125,18 @@ function passwordHooks(passwords: Passwords, units: Units) {
       return hash;
     },
     verify: async ({ hash, password }: { hash: string; password: string }) => {
-      const matches = await passwords.verify(hash, password);
       const unit = units.current();
+      // Asked beside the hash, whatever that comes to: by the time, a locked user is not to be told from others.
+      const [isRight, locked] = await Promise.all([
+        passwords.verify(hash, password),
+        unit?.route === "signIn" && lockOf(database, unit),
+      ]);
+      if (isRight && locked && unit !== undefined) unit.seen.reason = "locked";
+      const matches = isRight && !locked;
       if (!matches && unit?.route === "signIn") await passwords.balance(hash, password);
       if (!matches || unit === undefined) return matches;
+      if (unit.isNewDevice) unit.isNewDevice = await deps.mayTell(unit);
+      if (unit.route === "changePassword") unit.isQuiet = !(await deps.mayTell(unit));
       unit.premises.credential = hash;
       if (passwords.isOutdated(hash)) unit.rehash = { stored: hash, password };
       return matches;
@@ -117,12 +144,24 @@ function passwordHooks(passwords: Passwords, units: Units) {
   };
 }
 
+/** Whether the user whom a sign-in found is locked. */
+async function lockOf(database: Database, unit: Unit): Promise<boolean> {
+  const { userId } = unit.seen;
+  if (userId === undefined) return false;
+  try {
+    return await isLocked(database, userId);
+  } catch (error) {
+    unit.failure ??= error;
+    throw error;
+  }
+}
+
 /** What BetterAuth says only to its logger: why a sign-in failed, and errors that it answers as something else. */
 function note(unit: Unit | undefined, message: string, details: readonly unknown[]): void {
   if (unit === undefined) return;
   if (message === "User not found") unit.seen.reason = "unknown_email";
   else if (message === "Password not found") unit.seen.reason = "no_password";
-  else if (message === "Invalid password") unit.seen.reason = "wrong_password";
+  else if (message === "Invalid password") unit.seen.reason ??= "wrong_password";
   const error = details.find((detail) => detail instanceof Error);
   if (error !== undefined) unit.seen.internalError ??= error;
 }

@@ -1,17 +1,23 @@
-import { type AuthRouteName, type Route, routes } from "../routes.ts";
+import { type AuthRouteName, routes } from "../routes.ts";
+import type { Route } from "../routes/route.ts";
 import type { SessionReading } from "../session/get-session.ts";
 import type { Auth } from "./better-auth.ts";
-import { clientAddressHeader } from "./client-address.ts";
 import { storeFailure, storeUnavailable } from "../database/store-error.ts";
 import { AppError } from "../errors.ts";
 import { clientOf, type HashLine, tooBusy } from "./hash-line.ts";
 import { attemptOf, limited, settled } from "./attempt.ts";
-import type { Limits } from "./limits.ts";
+import type { Attempt, Limits } from "./limits.ts";
 import type { Passwords } from "./password.ts";
-import { readCookie, signToken, verifySignedToken } from "../session/cookie.ts";
 import type { PasswordOwner } from "./guessable.ts";
+import type { RequireUnbreached } from "./breached/breaches.ts";
+import { lookUp } from "./look-up.ts";
 import { type Body, checkInput, type InputRules } from "./input.ts";
 import { PremiseLost } from "../database/premises.ts";
+import { rebuildRequest } from "./rebuilt-request.ts";
+import type { AnswerMailRoute } from "./mail-routes.ts";
+import type { NoticeRequest, Notices } from "./notices.ts";
+import type { Recovery } from "./recovery.ts";
+import type { Invitations } from "./invitation.ts";
 import { newUnit, renewUnit, type Unit, type Units } from "./unit-of-work.ts";
 
 /** A request for one of BetterAuth's routes, its body read and parsed. */
@@ -37,16 +43,27 @@ export interface HandlerDeps {
   readonly secrets: readonly string[];
   readonly cookieName: string;
   readonly rules: InputRules;
+  /** Undefined where new passwords are not looked up. */
+  readonly requireUnbreached?: RequireUnbreached | undefined;
+  /** Whose link for a new password a token is of. */
+  readonly findRecovery: Recovery["find"];
   /** Of requests that hash a password. */
   readonly line: HashLine;
+  readonly answerMailRoute: AnswerMailRoute;
+  readonly notices: Notices;
+  readonly invitations: Invitations;
+  /** Whether a browser is not known to be of somebody who signs in; false where nobody is to be told. */
+  readonly isNewDevice: (headers: Headers, email: string | undefined) => Promise<boolean>;
+  /** Counts the mail that a sign-up causes. @returns false where none is to be sent. */
+  readonly mayMail: (email: string) => Promise<boolean>;
+  /** Whether a sign-up does not say that its address is taken. */
+  readonly hidesTaken: boolean;
   /** On guessing; null for none. */
   readonly limits: Limits | null;
   /** What an attempt came to could not be counted. */
   readonly onLimitError: (error: unknown) => void;
   /** The presented session; null where none lives. */
   readonly present: (cookie: string | null) => Promise<PresentedSession | null>;
-  /** A password's hash was renewed. */
-  readonly onRehash: () => void;
   readonly onRehashError: (error: unknown) => void;
   /** Takes work that never rejects and that no answer waits for. */
   readonly inBackground: (work: Promise<void>) => void;
@@ -57,6 +74,9 @@ interface PresentedSession {
   readonly isClamped: boolean;
   /** Whether it was made without "remember me". */
   readonly isForOneDay: boolean;
+  readonly userId: string;
+  readonly email: string;
+  readonly token: string;
   /** Whose it is, as the database has it. */
   readonly owner: PasswordOwner;
 }
@@ -69,11 +89,16 @@ export type Handle = (request: AuthRequest, unit?: Unit) => Promise<Response>;
  */
 export function createHandle(deps: HandlerDeps): Handle {
   return async (request, unit = newUnit()) => {
-    const { hashes }: Route = routes[request.name];
-    if (hashes !== true) return await handleAgain(deps, request, unit);
+    const { hashes, mails, limited: isLimited }: Route = routes[request.name];
+    if (hashes !== true && mails !== true && isLimited !== true)
+      return await handleAgain(deps, request, unit);
     const attempt = attemptOf(deps.cookieName, request);
     // A flood does not even stand in line.
     limited(unit, () => deps.limits?.refuseKnown(attempt));
+    if (hashes !== true) return await handleAdmitted(deps, request, unit, attempt);
+    // Before the line, and before every transaction: nobody waits there for somebody else's server.
+    if (deps.requireUnbreached !== undefined)
+      await lookUp({ ...deps, requireUnbreached: deps.requireUnbreached }, request);
     // BetterAuth takes a ms or two before it hashes: of 250 sign-ins at once, verify would wait for all of them.
     unit.enteredAt = performance.now();
     return await deps.line.enter(
@@ -84,14 +109,22 @@ export function createHandle(deps: HandlerDeps): Handle {
         if (waitedMs > waitedMaxMs) throw tooBusy(waitedMs);
         unit.waitedMs = waitedMs;
         // Counted when it is its turn: what waits in line is no try yet.
-        const admission = await limited(unit, () => deps.limits?.admit(attempt));
-        if (admission === undefined) return await handleAgain(deps, request, unit);
-        return await settled(admission, deps.onLimitError, request.name, () =>
-          handleAgain(deps, request, unit),
-        );
+        return await handleAdmitted(deps, request, unit, attempt);
       },
     );
   };
+}
+
+/** Handles what the limits let through, and tells them what it came to. @throws AppError 429. */
+async function handleAdmitted(
+  deps: HandlerDeps,
+  request: AuthRequest,
+  unit: Unit,
+  attempt: Attempt,
+): Promise<Response> {
+  const admission = await limited(unit, () => deps.limits?.admit(attempt));
+  if (admission === undefined) return await handleAgain(deps, request, unit);
+  return await settled(admission, deps.onLimitError, request.name, () => handleAgain(deps, request, unit));
 }
 
 /** Of the 5 s that a request has. */
@@ -116,19 +149,28 @@ async function handleAgain(deps: HandlerDeps, request: AuthRequest, unit: Unit):
 async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): Promise<Response> {
   // Nobody waits for it any more.
   if (unit.abandoned) throw tooBusy(0);
+  const own = await deps.answerMailRoute(request, () => deps.present(request.headers.get("cookie")), unit);
+  if (own !== undefined) return own;
   const presented = await presentedSession(deps, request);
-  const body = await prepareBody(deps, request, presented);
+  const body = await prepareBody(deps, request, presented, unit);
   unit.isForOneDay = presented?.isForOneDay === true;
+  const notice = noticeOf(request, body, presented);
+  if (request.name === "signIn") unit.isNewDevice = await deps.isNewDevice(request.headers, notice.email);
+  if (request.name === "signUp" && notice.email !== undefined)
+    unit.isQuiet = !(await deps.mayMail(notice.email));
   const search = withoutRefresh(request, presented);
   const response = await deps.units.run(
     unit,
     async () => {
       const answer = await answerOf(
         await deps.auth(),
-        rebuild(deps, { ...request, search }, body, presented),
+        rebuildRequest(deps, { ...request, search }, body, presented),
         unit,
       );
       if (unit.failure !== undefined) throw storeFailure(unit.failure);
+      if (answer.status < 400) await deps.notices.of(notice, unit);
+      // Somebody else signed up with the address meanwhile: to say so would say that it is taken.
+      if (answer.status === 422 && request.name === "signUp" && deps.hidesTaken) throw new PremiseLost();
       return answer;
     },
     (answer) => answer.status < 400,
@@ -136,6 +178,23 @@ async function handleUnit(deps: HandlerDeps, request: AuthRequest, unit: Unit): 
   // Not awaited: the sign-in is committed, and nothing that comes after may turn it into an error.
   if (unit.rehash !== undefined && request.name === "signIn") deps.inBackground(rehash(deps, unit));
   return await shape(request.name, response, unit);
+}
+
+/** Whom a request concerns, for what they are told of it. */
+function noticeOf(
+  { name, headers, clientAddress }: AuthRequest,
+  body: Body | undefined,
+  presented: PresentedSession | null,
+): NoticeRequest {
+  const given = name === "signIn" || name === "signUp" ? body?.["email"] : undefined;
+  const callbackUrl = body?.["callbackURL"];
+  return {
+    name,
+    headers,
+    clientAddress,
+    email: typeof given === "string" ? given : presented?.email,
+    callbackUrl: typeof callbackUrl === "string" ? callbackUrl : null,
+  };
 }
 
 async function answerOf(auth: Auth, request: Request, unit: Unit): Promise<Response> {
@@ -152,16 +211,17 @@ async function prepareBody(
   deps: HandlerDeps,
   request: AuthRequest,
   presented: PresentedSession | null,
+  unit: Unit,
 ): Promise<Body | undefined> {
   if (request.body === undefined) return undefined;
+  if (request.name === "signUp") return await deps.invitations.admit(request.body, unit);
   const body = checkInput(request.name, request.body, deps.rules, presented?.owner);
   if (request.name !== "revokeSession" || typeof body["token"] !== "string") return body;
   // The list shows a session's id in place of its token; either ends it.
   const { adapter } = await (await deps.auth()).$context;
-  const unit = newUnit();
   const row = await deps.units
     .run(
-      unit,
+      newUnit(),
       () =>
         adapter.findOne<{ token: string }>({
           model: "session",
@@ -194,85 +254,8 @@ function withoutRefresh({ name, search }: AuthRequest, presented: PresentedSessi
   return `${search === "" ? "?" : `${search}&`}disableRefresh=true`;
 }
 
-/** The request as BetterAuth gets it: our own origin, host, path and client address, whatever was sent. */
-function rebuild(
-  deps: HandlerDeps,
-  request: AuthRequest,
-  body: Body | undefined,
-  presented: PresentedSession | null,
-): Request {
-  const headers = new Headers(request.headers);
-  for (const name of [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-  ]) {
-    headers.delete(name);
-  }
-  // Node's own fetch sends a mode alone; BetterAuth takes that for a browser that hides its origin.
-  if (headers.get("origin") === null && !headers.has("sec-fetch-site")) {
-    headers.delete("sec-fetch-mode");
-    headers.delete("sec-fetch-dest");
-  }
-  headers.set(clientAddressHeader, request.clientAddress);
-  const cookie = headers.get("cookie");
-  if (cookie !== null) {
-    // A sign-out looks at every one of them.
-    const sound = request.name === "signOut" ? cookie : withoutForged(deps, cookie);
-    const current = withCurrentSignature(deps, sound);
-    headers.set("cookie", presented === null ? current : withRemembering(deps, current, presented));
-  }
-  const { path, methods } = routes[request.name];
-  const url = deps.baseUrl + path + request.search;
-  if (methods === "GET") return new Request(url, { headers });
-  headers.set("content-type", "application/json");
-  return new Request(url, { method: "POST", headers, body: JSON.stringify(body ?? {}) });
-}
-
-/** BetterAuth reads a signature less strictly: it is shown no session cookie that verify would not take. */
-function withoutForged({ secrets, cookieName }: HandlerDeps, cookie: string): string {
-  const value = readCookie(cookie, cookieName);
-  if (value === undefined || verifySignedToken(value, secrets) !== null) return cookie;
-  return withoutCookie(cookie, cookieName);
-}
-
-function withoutCookie(header: string, name: string): string {
-  return header
-    .split(";")
-    .filter((pair) => pair.slice(0, Math.max(0, pair.indexOf("="))).trim() !== name)
-    .join(";");
-}
-
-/** BetterAuth verifies with the newest secret alone: a session signed with an older one is signed anew on its way in. */
-function withCurrentSignature({ secrets, cookieName }: HandlerDeps, cookie: string): string {
-  const [current] = secrets;
-  if (secrets.length < 2 || current === undefined) return cookie;
-  const value = readCookie(cookie, cookieName);
-  const signed = value === undefined ? null : verifySignedToken(value, secrets);
-  return signed === null || signed.key === 0
-    ? cookie
-    : `${cookieName}=${signToken(signed.token, current)}; ${cookie}`;
-}
-
-/** BetterAuth asks a cookie whether a session is for one day: it is shown the one that the session's row stands for. */
-function withRemembering(
-  { secrets, cookieName }: HandlerDeps,
-  cookie: string,
-  { isForOneDay }: PresentedSession,
-): string {
-  const name = cookieName.replace("session_token", "dont_remember");
-  const others = withoutCookie(cookie, name);
-  const [current] = secrets;
-  return isForOneDay && current !== undefined ? `${others}; ${name}=${signToken("true", current)}` : others;
-}
-
 /** Replaces an outdated hash, unless the password was changed in the meantime. Its failure costs nobody a sign-in. */
-async function rehash(
-  { auth, units, passwords, onRehash, onRehashError }: HandlerDeps,
-  unit: Unit,
-): Promise<void> {
+async function rehash({ auth, units, passwords, onRehashError }: HandlerDeps, unit: Unit): Promise<void> {
   const { userId } = unit.seen;
   if (unit.rehash === undefined || userId === undefined) return;
   const { stored, password } = unit.rehash;
@@ -289,7 +272,6 @@ async function rehash(
       () => adapter.updateMany({ model: "account", where, update: { password: renewed } }),
       () => true,
     );
-    onRehash();
   } catch (error) {
     onRehashError(error);
   }

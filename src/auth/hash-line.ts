@@ -19,6 +19,8 @@ const rememberedMax = 10_000;
 interface HashLineLimits {
   /** Requests at once. */
   readonly concurrency: number;
+  /** How many more there may be for now. */
+  readonly spare?: () => number;
   /** Requests that wait, of all clients together. */
   readonly waiting: number;
 }
@@ -65,7 +67,7 @@ type Half = Map<string, Place[]>;
  * signs in once does not wait for all who never stop. Nobody is let in who would wait for more than 3 s, as measured; where
  * the line is full, the last of the longest leaves it.
  */
-export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLine {
+export function createHashLine({ concurrency, spare = () => 0, waiting }: HashLineLimits): HashLine {
   const newcomers: Half = new Map();
   const others: Half = new Map();
   const served = createLately(latelyMs, rememberedMax, () => performance.now());
@@ -75,8 +77,8 @@ export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLi
   let size = 0;
   let averageMs = firstGuessMs;
 
-  const waitMs = (ahead: number) =>
-    (Math.max(0, ahead + 1 - (concurrency - running)) * averageMs) / concurrency;
+  const places = () => concurrency + spare();
+  const waitMs = (ahead: number) => (Math.max(0, ahead + 1 - (places() - running)) * averageMs) / places();
   const halfOf = (client: string): Half => {
     if (newcomers.has(client) || others.has(client)) return newcomers.has(client) ? newcomers : others;
     return served.has(client) ? others : newcomers;
@@ -104,7 +106,7 @@ export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLi
     return true;
   };
   const next = (): void => {
-    while (running < concurrency) {
+    while (running < places()) {
       const isNewcomers = newcomers.size > 0 && (others.size === 0 || newcomersTurns < newcomersShare);
       const half = isNewcomers ? newcomers : others;
       const [turn] = half;
@@ -174,7 +176,7 @@ export function createHashLine({ concurrency, waiting }: HashLineLimits): HashLi
       if (who.gone?.aborted === true) throw tooBusy(0);
       const ms = waitMs(aheadOf(who.client));
       if (ms > waitMaxMs) throw tooBusy(ms);
-      if (size >= waiting && running >= concurrency) makeRoom(who.client, ms);
+      if (size >= waiting && running >= places()) makeRoom(who.client, ms);
       await takeTurn(who);
       return await run(work);
     },

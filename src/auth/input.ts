@@ -52,6 +52,7 @@ export function checkInput(
       booleans.get(checked["revokeOtherSessions"]) ?? checked["revokeOtherSessions"];
   }
   if (typeof checked["email"] === "string") checked["email"] = canonicalEmail(checked["email"]);
+  if (typeof checked["newEmail"] === "string") checked["newEmail"] = canonicalEmail(checked["newEmail"]);
   if (route === "signUp") requireDomain(checked["email"], rules);
   if (typeof checked["callbackURL"] === "string") checked["callbackURL"] = headerSafe(checked["callbackURL"]);
   if ("name" in checked) requireName(checked["name"]);
@@ -65,9 +66,10 @@ export function checkInput(
 }
 
 /** Where a new password stands. */
-const chosenPasswords: Partial<Record<AuthRouteName, string>> = {
+export const chosenPasswords: Partial<Record<AuthRouteName, string>> = {
   signUp: "password",
   changePassword: "newPassword",
+  resetPassword: "newPassword",
 };
 
 /** Whose a new password is: somebody who signs up says so, whoever changes one is signed in. */
@@ -85,7 +87,7 @@ export function findFaults(
   for (const [field, value] of Object.entries(body)) {
     try {
       requireWellFormed(field, value);
-      if (field === "email" && typeof value === "string") {
+      if ((field === "email" || field === "newEmail") && typeof value === "string") {
         const email = canonicalEmail(value);
         if (route === "signUp") requireDomain(email, rules);
       }
@@ -124,7 +126,20 @@ function requireDomain(email: unknown, { signUpDomains }: InputRules): void {
 }
 
 /** Fields that are text wherever they stand; BetterAuth would store a number for a name, and fail on a list. */
-const textFields = ["name", "email", "password", "currentPassword", "newPassword", "callbackURL", "token"];
+const textFields = [
+  "name",
+  "email",
+  "password",
+  "currentPassword",
+  "newPassword",
+  "callbackURL",
+  "token",
+  "invitation",
+  "redirectTo",
+  "callbackUrl",
+  "newEmail",
+  "code",
+];
 
 /** What each route needs, said in words before BetterAuth says it in its library's. */
 const requiredFields: Partial<Record<AuthRouteName, readonly string[]>> = {
@@ -132,6 +147,12 @@ const requiredFields: Partial<Record<AuthRouteName, readonly string[]>> = {
   signIn: ["email", "password"],
   changePassword: ["currentPassword", "newPassword"],
   revokeSession: ["token"],
+  requestPasswordReset: ["email"],
+  sendVerificationEmail: ["email"],
+  changeEmail: ["newEmail"],
+  confirm: ["token"],
+  verifyEmailCode: ["email", "code"],
+  resetPassword: ["token", "newPassword"],
 };
 const booleanFields = ["rememberMe", "revokeOtherSessions"];
 
@@ -184,7 +205,8 @@ export function requireName(name: unknown): void {
     throw invalid("VALIDATION_ERROR", `name: is too long; at most ${nameMaxLength} characters.`);
 }
 
-function requireImage(image: unknown): void {
+/** @throws AppError 400. */
+export function requireImage(image: unknown): void {
   if (image === null || image === undefined || image === "") return;
   if (typeof image !== "string") return;
   const address = URL.canParse(image) ? new URL(image) : undefined;

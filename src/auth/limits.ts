@@ -7,7 +7,10 @@ import { canonicalEmail } from "./input.ts";
 import { createLimiter, type Limiter } from "./limiter.ts";
 import type { Devices } from "./device-cookie.ts";
 
-type LimitRules = NonNullable<Config["limits"]>;
+type LimitRules = NonNullable<Config["limits"]> & {
+  /** Whether people hear of sign-ins from browsers that they never used here. */
+  readonly tellsOfDevices: boolean;
+};
 
 /** 429: which limit, for the log. */
 export class LimitReached extends AppError {
@@ -50,6 +53,12 @@ export interface Limits {
   refuseKnown(attempt: Attempt): void;
   /** Counts an attempt before it is made, so that many at once are no more than one after the other. @throws AppError 429, 503. */
   admit(attempt: Attempt): Promise<Admission>;
+  /** Whether a browser never signed in to an account here. @param email in canonical form. */
+  isNewDevice(cookie: string | null, email: string | undefined): Promise<boolean>;
+  /** Counts a mail that tells somebody of what they did. @returns false where there were many of late. */
+  mayTell(what: string, userId: string): Promise<boolean>;
+  /** Counts a mail to an address, in canonical form. @returns false where there were many of late. */
+  mayMail(email: string): Promise<boolean>;
 }
 
 /** Where an attempt is counted. */
@@ -69,8 +78,19 @@ const pairRate: Rate = { points: 10, seconds: 15 * minute };
 const changeRate: Rate = { points: 10, seconds: 15 * minute };
 /** Consecutive failures at an account, NIST SP 800-63B-4 §3.2.2, and when they begin anew. */
 const accountRate: Rate = { points: 100, seconds: 24 * hour };
+/** Mails that one client has sent, and that one account is sent: nobody's mailbox is filled by strangers. */
+const mailClientRate: Rate = { points: 20, seconds: hour };
+const mailAccountRate: Rate = { points: 5, seconds: hour };
+/** Tries of a code of eight digits, at one account. */
+const codeRate: Rate = { points: 5, seconds: hour };
 const freeFailures = 5;
 const delayMaxSeconds = 15 * minute;
+
+const mailing: ReadonlySet<AuthRouteName> = new Set([
+  "requestPasswordReset",
+  "sendVerificationEmail",
+  "changeEmail",
+]);
 
 /** After so many failures in a row, how long until the next try: 1 s after five, doubled by each, up to 15 min. */
 function delaySeconds(failures: number): number {
@@ -83,6 +103,7 @@ export function createLimits(
   rules: LimitRules,
   keyOf: (text: string) => string,
   devices: Devices,
+  endedAt: (account: string) => Promise<number>,
 ): Limits {
   const limiter = (prefix: string, { points, seconds }: Rate) =>
     createLimiter({ store, prefix, points, durationSeconds: seconds });
@@ -90,31 +111,55 @@ export function createLimits(
   const signUps = limiter("up", rules.signUp);
   const pairs = limiter("pair", pairRate);
   const changes = limiter("change", changeRate);
+  const mailClients = limiter("mailer", mailClientRate);
+  const mailAccounts = limiter("mailed", mailAccountRate);
+  const tellings = limiter("told", mailAccountRate);
+  const codes = limiter("code", codeRate);
   const failures = limiter("fail", accountRate);
   const gates = limiter("gate", { points: 1, seconds: delayMaxSeconds });
 
   /** The account that is tried; a browser that once signed in to it has a count of its own. */
-  const accountOf = ({ email, cookie }: Attempt) => {
+  const accountOf = ({ email, cookie }: Attempt, ended = 0) => {
     const account = email === undefined ? null : canonicalOrNull(email);
     if (account === null) return null;
-    const device = devices.find(cookie, account);
+    const device = devices.find(cookie, account, ended);
     return {
       account,
       device,
       key: keyOf(device === null ? `account:${account}` : `device:${device}:${account}`),
     };
   };
-  const countersOf = (attempt: Attempt): readonly Counter[] => {
+  /** Since when browsers are known at an account again; asked only of one that brings a cookie. */
+  const endedFor = async (email: string | undefined, cookie: string | null) => {
+    const account = email === undefined ? null : canonicalOrNull(email);
+    return account === null || devices.find(cookie, account) === null ? 0 : await endedAt(account);
+  };
+  const countersOf = (attempt: Attempt, ended = 0): readonly Counter[] => {
     const client = clientOf(attempt.clientAddress);
     const address = keyOf(`address:${client}`);
     if (attempt.route === "signUp")
       return [{ name: "sign-ups", limiter: signUps, key: address, forgives: false }];
+    if (mailing.has(attempt.route)) {
+      const account = attempt.email === undefined ? null : canonicalOrNull(attempt.email);
+      const counters = [{ name: "mails", limiter: mailClients, key: address, forgives: false }];
+      if (account === null) return counters;
+      const key = keyOf(`account:${account}`);
+      return [...counters, { name: "mails-to", limiter: mailAccounts, key, forgives: false }];
+    }
+    if (attempt.route === "verifyEmailCode") {
+      const account = attempt.email === undefined ? null : canonicalOrNull(attempt.email);
+      const key = keyOf(`account:${account ?? ""}`);
+      return [
+        { name: "changes", limiter: changes, key: address, forgives: true },
+        { name: "codes", limiter: codes, key, forgives: true },
+      ];
+    }
     if (attempt.route !== "signIn") {
       // Who shows no session guesses nothing, and shares no count with others who show none.
       const keys = attempt.session === null ? [address] : [address, keyOf(`session:${attempt.session}`)];
       return keys.map((key) => ({ name: "changes", limiter: changes, key, forgives: true }));
     }
-    const found = accountOf(attempt);
+    const found = accountOf(attempt, ended);
     const counters: Counter[] = [{ name: "sign-ins", limiter: signIns, key: address, forgives: true }];
     if (found !== null && found.device === null)
       counters.push({
@@ -127,6 +172,12 @@ export function createLimits(
   };
 
   return {
+    isNewDevice: async (cookie, email) =>
+      rules.tellsOfDevices &&
+      email !== undefined &&
+      devices.find(cookie, email, await endedFor(email, cookie)) === null,
+    mayTell: async (what, userId) => (await tellings.take(keyOf(`${what}:${userId}`))).isLeft,
+    mayMail: async (email) => (await mailAccounts.take(keyOf(`account:${email}`))).isLeft,
     refuseKnown(attempt) {
       for (const { name, limiter: counter, key } of countersOf(attempt))
         refuseIf(name, counter.blockedMs(key));
@@ -136,8 +187,9 @@ export function createLimits(
       refuseIf("account", gates.blockedMs(found.key));
     },
     async admit(attempt) {
-      const counters = countersOf(attempt);
-      const found = attempt.route === "signIn" ? accountOf(attempt) : null;
+      const ended = await endedFor(attempt.email, attempt.cookie);
+      const counters = countersOf(attempt, ended);
+      const found = attempt.route === "signIn" ? accountOf(attempt, ended) : null;
       const [counted, tries] = await Promise.all([
         Promise.all(counters.map((counter) => counter.limiter.take(counter.key))),
         found === null ? undefined : failures.take(found.key),
@@ -170,7 +222,7 @@ export function createLimits(
             ...(found === null || countOf(tries) < freeFailures ? [] : [gates.reset(found.key)]),
           ]);
           const account = attempt.email === undefined ? null : canonicalOrNull(attempt.email);
-          return account === null ? [] : devices.remember(attempt.cookie, account);
+          return account === null ? [] : devices.remember(attempt.cookie, account, ended);
         },
       };
     },

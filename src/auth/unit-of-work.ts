@@ -31,6 +31,12 @@ export interface Unit {
   total: number | undefined;
   /** Whether the session that asks was made for one day. */
   isForOneDay: boolean;
+  /** Whether a sign-in comes from a browser that its user never used here, and is to be told of. */
+  isNewDevice: boolean;
+  /** Whether nobody is to be mailed of what it does: there were many mails of late. */
+  isQuiet: boolean;
+  /** Mails that it put into the outbox. */
+  mails: number;
 }
 
 export interface Units {
@@ -65,15 +71,18 @@ function emptyUnit() {
     capped: 0,
     total: undefined,
     isForOneDay: false,
+    isNewDevice: false,
+    isQuiet: false,
+    mails: 0,
   };
 }
 
 /**
  * Transactions that begin at the first write, on every database. Sign-up finds, hashes and then writes, so no hash is
  * made while the lock or a connection is held; reads before the first write see what is committed.
- * @param onCommit hears of every commit.
+ * @param onCommit hears of every commit, with what it kept.
  */
-export function createUnits(database: Database, onCommit: () => void): Units {
+export function createUnits(database: Database, onCommit: (unit: Unit) => void): Units {
   const storage = new AsyncLocalStorage<Unit>();
   return {
     current: () => storage.getStore(),
@@ -93,7 +102,7 @@ export function createUnits(database: Database, onCommit: () => void): Units {
           if (transaction !== undefined && keep(result) && !unit.abandoned) {
             kept = true;
             await transaction.commit();
-            onCommit();
+            onCommit(unit);
             await letOthersRun();
           }
           return result;

@@ -5,11 +5,14 @@ import type { Log } from "../log.ts";
 import type { CommandContext } from "./command.ts";
 
 /** How the server tells of itself. */
-export interface Announcing extends Pick<CommandContext, "version" | "stdout" | "stderr"> {
+export interface Announcing
+  extends Pick<CommandContext, "version" | "stdout" | "stderr" | "workerEnvironment"> {
   readonly log: Log;
   readonly json: boolean;
   /** Whether a person reads the log. */
   readonly isPretty: boolean;
+  /** Lines of the log that nobody took, so far. */
+  readonly droppedLines: () => number;
 }
 
 /** The log's first lines. */
@@ -32,15 +35,23 @@ export function describeStart(
   for (const warning of warnings) log.warn(warning);
 }
 
-/** Says where it listens: in the log, to a person, and as JSON on stdout. */
+/** Says where it listens: in the log, to a person, and as JSON on stdout. @param metrics where figures are, if apart. */
 export function describeListening(
   { log, isPretty, json, stdout, stderr }: Announcing,
   config: Config,
   url: string,
+  metrics: string | undefined,
 ): void {
   const { baseUrl, port, socket, workers } = config;
   const sockets = socket === null ? {} : { sockets: socketsOf(socket, workers).map(({ path }) => path) };
-  const line = { event: "listening", url, baseUrl, port, ...sockets };
+  const line = {
+    event: "listening",
+    url,
+    baseUrl,
+    port,
+    ...sockets,
+    ...(metrics === undefined ? {} : { metrics }),
+  };
   log.info(line, "listening");
   if (isPretty) for (const text of welcome(config)) stderr(text);
   if (json) stdout(JSON.stringify(line));

@@ -25,8 +25,14 @@ export interface CommandContext {
   readonly stderr: (line: string) => void;
   /** Writes a question, without a line feed. */
   readonly prompt: (text: string) => void;
+  /** Whether stderr is a terminal, which shows how far a long command is. */
+  readonly isTerminal: boolean;
+  /** Resolves once whoever reads stdout has taken what was written. */
+  readonly drained: () => Promise<void>;
   /** What is typed, or piped. Touched by commands that ask alone. */
   readonly stdin: () => ReadStream;
+  /** Whether somebody sits at a terminal: what is asked is seen, and what is typed comes here. */
+  readonly isInteractive: () => boolean;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
 }

@@ -4,17 +4,23 @@ import { createClientAddresses } from "../http/request.ts";
 import type { Log } from "../log.ts";
 
 /** Nobody is to take all connections, as nobody is to guess without end. @returns what ends it. */
-export function watchConnections({ limits, port, trustedProxies, workers }: Config, log: Log): () => void {
+export function watchConnections(
+  { limits, port, trustedProxies, workers }: Config,
+  log: Log,
+  onClosed: (count: number) => void = () => {},
+): () => void {
   if (limits === null) return () => {};
   return capConnections({
     port,
     // The system deals them out to the workers evenly, as good as.
     max: Math.ceil(limits.connections / workers),
     isTrusted: createClientAddresses(trustedProxies).isTrusted,
-    onClosed: (clientAddress, closed) =>
+    onClosed(clientAddress, closed) {
+      onClosed(closed);
       log.warn(
         { event: "connections_closed", clientAddress, closed, setting: "LATCHKEY_LIMIT_CONNECTIONS" },
         "an address held too many connections",
-      ),
+      );
+    },
   });
 }

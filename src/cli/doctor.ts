@@ -2,17 +2,30 @@ import type { Check } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
 import { type Place, readForeignEnvironment } from "../doctor/foreign-environment.ts";
 import { type Command, exitStatus, printFailure } from "./command.ts";
+import { requireAddress } from "./mail-address.ts";
+
+interface DoctorOptions extends Place {
+  /** Whom a mail is sent to. */
+  readonly sendTest?: string;
+  /** Of the DKIM record that is looked up. */
+  readonly dkimSelector?: string;
+}
 
 /** Runs every check, on this shell's environment or that of a server elsewhere, and prints what each found. Exit status 1 when one failed. */
-export const doctor: Command<Place> = async (context, { json, ...place }) => {
+export const doctor: Command<DoctorOptions> = async (context, { json, sendTest, dkimSelector, ...place }) => {
+  const mail = {
+    ...(sendTest === undefined ? {} : { sendTest: requireAddress(sendTest) }),
+    ...(dkimSelector === undefined ? {} : { dkimSelector }),
+  };
   const elsewhere = readForeignEnvironment(place, context.cwd);
   const checks = await diagnose(
     elsewhere === undefined
-      ? { ...context, from: "this shell's environment" }
+      ? { ...context, mail, from: "this shell's environment" }
       : {
           ...context,
           loadConfig: (replaced = {}) =>
             context.loadConfigOf({ ...elsewhere.environment, ...replaced }, elsewhere.cwd),
+          mail,
           from: elsewhere.from,
         },
   );

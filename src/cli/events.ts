@@ -1,14 +1,13 @@
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { canonicalEmail } from "../auth/input.ts";
-import type { Config } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";
-import { loadSecrets, secretPath } from "../data-directory.ts";
 import { findUser } from "../database/users.ts";
 import type { Place } from "../doctor/foreign-environment.ts";
 import { CommandError, reasonOf } from "../errors.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { addressTest, createEventFilter, type EventFilter, type Person } from "./event-filter.ts";
+import { knownSecrets } from "./known-secrets.ts";
 import { loadConfigAt } from "./place.ts";
 import { onUsers } from "./users-session.ts";
 
@@ -120,12 +119,6 @@ function emailOf(reference: string): string | undefined {
       "write an e-mail address, or a user's id",
     );
   }
-}
-
-/** Those that are there: a command that reads makes none. */
-async function knownSecrets(config: Config): Promise<readonly string[]> {
-  const isGenerated = config.secrets.length === 0;
-  return isGenerated && !existsSync(secretPath(config.dataDir)) ? [] : await loadSecrets(config);
 }
 
 /** JSON lets these through, and some terminals obey them. */

@@ -2,7 +2,7 @@ import { CommandError, ConfigError, reasonOf } from "../errors.ts";
 import { type CommandContext, exitStatus, printFailure } from "./command.ts";
 
 /**
- * Says why a command failed; with JSON also as one object on stdout: `{error: {message, remedy}}`, or
+ * Says why a command failed; with JSON also as one object on stdout: `{error: {message, remedy}}` with what was done until then, or
  * `{problems: [{variable, reason, remedy}]}` for a configuration that cannot be used.
  * @returns the exit status.
  */
@@ -14,9 +14,17 @@ export function reportFailure(error: unknown, context: CommandContext, json: boo
     return exitStatus.usage;
   }
   const remedy = error instanceof CommandError ? error.remedy : "latchkey doctor";
-  sayFailure(context, { message: reasonOf(error), remedy }, json);
+  const counts = error instanceof CommandError ? error.counts : undefined;
+  sayFailure(context, { message: reasonOf(error), remedy }, json, counts);
   const isWrongInput = error instanceof CommandError && error.wrongInput !== undefined;
   return isWrongInput ? exitStatus.usage : exitStatus.failed;
+}
+
+/** A file that a command would write is there. */
+export function pathTaken(path: string): CommandError {
+  return new CommandError(`${path} is there already, and is not overwritten`, "name another file", {
+    wrongInput: "path_taken",
+  });
 }
 
 /** One failure, and what to do. */
@@ -24,7 +32,8 @@ export function sayFailure(
   context: CommandContext,
   failure: { readonly message: string; readonly remedy: string },
   json: boolean,
+  counts: Readonly<Record<string, number>> = {},
 ): void {
   printFailure(context, failure.message, failure.remedy);
-  if (json) context.stdout(JSON.stringify({ error: failure }));
+  if (json) context.stdout(JSON.stringify({ error: failure, ...counts }));
 }

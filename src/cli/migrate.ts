@@ -6,6 +6,7 @@ import { openDatabase } from "../database/open.ts";
 import { migrateServer, readSchemaStatus } from "../database/migrate-server.ts";
 import { migrateSqliteFile } from "../database/migrate-sqlite.ts";
 import { loadSecrets, prepareDataDirectory } from "../data-directory.ts";
+import { type Action, logged } from "./action-log.ts";
 import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
 
 /** Applies what the schema lacks, or with `status` says so and changes nothing. */
@@ -14,12 +15,20 @@ export const migrate: Command<{ readonly status?: true }> = async (context, { js
   for (const warning of warnings) context.stderr(`Warning: ${warning}`);
   if (status === true) return report(context, config, json, await statusOf(config));
   const { driver } = config.database;
-  const applied =
-    config.database.driver === "sqlite"
-      ? await migrateFile(context, config, config.database.path)
-      : await withServer(config, migrateServer);
-  if (json) context.stdout(JSON.stringify({ driver, applied }));
+  let snapshot: string | undefined;
+  const action: Action = { event: "migration" };
+  const applied = await logged(config, json, action, async () => {
+    const tags =
+      config.database.driver === "sqlite"
+        ? await migrateFile(context, config, config.database.path, (path) => (snapshot = path))
+        : await withServer(config, migrateServer);
+    action.details = { applied: tags, ...(snapshot === undefined ? {} : { snapshot }) };
+    return tags;
+  });
+  if (json) context.stdout(JSON.stringify({ driver, applied, snapshot }));
   else context.stdout(lines("applied", applied) || "the schema is up to date");
+  if (snapshot !== undefined)
+    context.stderr(`To go back: latchkey restore ${snapshot}, by the latchkey before this one`);
   return exitStatus.ok;
 };
 
@@ -34,13 +43,14 @@ async function migrateFile(
   { stderr }: CommandContext,
   config: Config,
   path: string,
+  onSnapshot: (snapshot: string) => void,
 ): Promise<readonly string[]> {
   const umask = process.umask(0o077);
   try {
     const widened = prepareDataDirectory(config.dataDir);
     if (widened !== undefined) stderr(`Warning: ${widened}`);
     await loadSecrets(config);
-    return await migrateSqliteFile(path);
+    return await migrateSqliteFile(path, onSnapshot);
   } finally {
     process.umask(umask);
   }

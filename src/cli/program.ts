@@ -4,7 +4,11 @@ import { editDistance } from "../config/parse.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { addBackup } from "./backup-program.ts";
 import { addEvents } from "./events-program.ts";
+import { addInvite } from "./invite-program.ts";
+import { addMail } from "./mail-program.ts";
+import { addPasswords } from "./passwords-program.ts";
 import { withPlace } from "./place-options.ts";
+import { addSecretRotate } from "./secret-program.ts";
 import { addUsers } from "./users-program.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { reportFailure, sayFailure } from "./failure.ts";
@@ -91,12 +95,15 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     "--status",
     "change nothing: say what is applied, pending and unknown",
   );
-  withPlace(add("doctor", "check everything that the server needs, all at once", commands.doctor));
+  withPlace(add("doctor", "check everything that the server needs, all at once", commands.doctor))
+    .option("--send-test <address>", "send a mail to this address, too")
+    .option("--dkim-selector <name>", "look the DKIM record of this name up", parseSelector);
   add("config", "print every setting, where it comes from, secrets masked", commands.config);
   add("healthcheck", "ask the running server whether it is ready", commands.healthcheck)
     .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
-  add("secret", "print a new secret for BETTER_AUTH_SECRET", commands.secret);
+  const secret = add("secret", "print a new secret, or rotate the generated one", commands.secret);
+  addSecretRotate(secret, context, end);
   add(
     "testserver",
     "serve tests: a free port, a folder of its own, users who are signed in",
@@ -111,6 +118,9 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
   add("version", "print the version", commands.version);
   addBackup(program, context, end);
   addUsers(program, context, end);
+  addInvite(program, context, end);
+  addMail(program, context, end);
+  addPasswords(program, context, end);
   addEvents(program, context, end);
   // What `serve` starts where LATCHKEY_WORKERS says so.
   add("worker", "serve a part of the connections", commands.worker, { hidden: true });
@@ -141,6 +151,11 @@ function parseHttpUrl(text: string): URL {
       "--url holds a user name or a password",
     );
   return url;
+}
+
+function parseSelector(text: string): string {
+  if (/^[a-z\d](?:[a-z\d._-]{0,61}[a-z\d])?$/i.test(text)) return text;
+  throw new InvalidArgumentError("It is no name of a DKIM record.");
 }
 
 function parseTestUsers(text: string): number {

@@ -1,3 +1,4 @@
+import { createBackupFigures } from "../backup-figures.ts";
 import type { Config, LoadedConfig } from "../config/config.ts";
 import { withPort } from "../config/load.ts";
 import { prepareDataDirectory } from "../data-directory.ts";
@@ -7,6 +8,8 @@ import { claimSocketPaths, listenOnSocket } from "../unix-socket.ts";
 import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
 import { watchConnections } from "./connections.ts";
 import { drain } from "./drain.ts";
+import { listenForMetrics, type MetricsListener } from "./metrics-listener.ts";
+import { scheduleBackups } from "./scheduled-backups.ts";
 import { beforeSignal, logStrays, watchSignals } from "./signals.ts";
 
 /** What a server for tests does beside serving. */
@@ -26,15 +29,18 @@ export async function serveAlone(
   announcing: Announcing,
   testing?: TestServing,
 ): Promise<number> {
-  const { log, version } = announcing;
+  const { log, version, droppedLines } = announcing;
   const port = listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, port.port);
   describeStart(announcing, config, loaded.warnings);
+  const backupFigures = createBackupFigures();
   // From here on: an unheard signal would end it without a word.
   const signals = watchSignals();
   let listener = port;
+  let metrics: MetricsListener | null = null;
   let service: Service;
   try {
+    metrics = await listenForMetrics(config.metrics);
     if (config.socket !== null) {
       const release = await claimSocketPaths([config.socket.path]);
       listener = together(port, listenOnSocket(config.socket));
@@ -45,29 +51,40 @@ export async function serveAlone(
     const widened = config.database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
     if (widened !== undefined) log.warn(widened);
     const rehearsal = testing === undefined ? {} : { rehearsal: testing };
-    const opening = openService({ config, log, version, now: Date.now, ...rehearsal });
+    const opening = openService({
+      config,
+      log,
+      version,
+      now: Date.now,
+      droppedLines,
+      backups: backupFigures,
+      ...rehearsal,
+    });
     const early = await beforeSignal(signals, opening);
     if (early !== null) {
-      await listener.stop();
+      await Promise.all([listener.stop(), metrics?.stop()]);
       return describeEnd(log, early);
     }
     service = await opening;
   } catch (error) {
-    await listener.stop();
+    await Promise.all([listener.stop(), metrics?.stop()]);
     throw error;
   }
   logStrays(log);
   listener.serve(service.front);
-  const stopCapping = watchConnections(config, log);
-  describeListening(announcing, config, listener.url);
+  if (service.metricsFront !== null) metrics?.serve(service.metricsFront);
+  const stopCapping = watchConnections(config, log, service.counted?.closedConnections);
+  describeListening(announcing, config, listener.url, metrics?.url);
+  const backups = scheduleBackups(config, announcing, backupFigures);
   testing?.listening(config, listener.url);
   const signal = await (testing === undefined ? signals.first : Promise.race([signals.first, testing.ended]));
   log.info({ event: "draining", signal }, "finishing the requests under way");
   stopCapping();
   const end = async () => {
-    const reason = await drain(listener);
+    const [reason] = await Promise.all([drain(listener), backups?.stop()]);
     // What goes on behind the answers may take as long as a database does.
     await service.close();
+    await metrics?.stop();
     return reason;
   };
   return describeEnd(log, await Promise.race([end(), signals.second.then(() => "second signal")]));

@@ -5,12 +5,18 @@ import type { Command } from "./command.ts";
 const flushTimeoutMs = 500;
 
 /** Runs the server, in this process or in several that it starts. */
-export const serve: Command = async ({ loadConfig, workerEnvironment, ...context }, { json }) => {
+export const serve: Command = async ({ loadConfig, ...context }, { json }) => {
   const loaded = loadConfig();
   const format = json ? "json" : loaded.config.logFormat;
   const writer = openLogWriter({ format });
   const log = openLog({ level: loaded.config.logLevel, format }, writer);
-  const announcing = { ...context, log, json, isPretty: format === "pretty" };
+  const announcing = {
+    ...context,
+    log,
+    json,
+    isPretty: format === "pretty",
+    droppedLines: writer.droppedLines,
+  };
   try {
     // Loaded where it is used: who serves does not supervise, and the other way round.
     if (loaded.config.workers === 1) {
@@ -18,7 +24,7 @@ export const serve: Command = async ({ loadConfig, workerEnvironment, ...context
       return await serveAlone(loaded, announcing);
     }
     const { supervise } = await import("./supervise.ts");
-    return await supervise(loaded, announcing, { format, writer, workerEnvironment });
+    return await supervise(loaded, announcing, { format, writer });
   } finally {
     await writer.flush(flushTimeoutMs);
   }

@@ -1,3 +1,4 @@
+import { createBackupFigures } from "../backup-figures.ts";
 import { createHashLine, hashLineLimits } from "../auth/hash-line.ts";
 import { createHashSlots } from "../auth/hash-slots.ts";
 import type { Config, LoadedConfig } from "../config/config.ts";
@@ -14,10 +15,11 @@ import { createSharedHashing } from "../workers/shared-hashing.ts";
 import { createSupervisor } from "../workers/supervisor.ts";
 import { startWorker } from "../workers/worker-process.ts";
 import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
-import type { CommandContext } from "./command.ts";
+import { scheduleBackups } from "./scheduled-backups.ts";
+import { superviseMetrics } from "./supervised-metrics.ts";
 import { beforeSignal, logStrays, watchSignals } from "./signals.ts";
 
-interface Surroundings extends Pick<LogOptions, "format">, Pick<CommandContext, "workerEnvironment"> {
+interface Surroundings extends Pick<LogOptions, "format"> {
   readonly writer: LogWriter;
 }
 
@@ -25,14 +27,16 @@ interface Surroundings extends Pick<LogOptions, "format">, Pick<CommandContext, 
 export async function supervise(
   loaded: LoadedConfig,
   announcing: Announcing,
-  { format, writer, workerEnvironment }: Surroundings,
+  { format, writer }: Surroundings,
 ): Promise<number> {
-  const { log } = announcing;
+  const { log, workerEnvironment } = announcing;
   const { host, workers } = loaded.config;
   const claim = await claimPort(host, loaded.config.port);
   const config = withPort(loaded.config, claim.port);
   describeStart(announcing, config, loaded.warnings);
   const forEach = await prepareOnce({ ...config, host: claim.address }, (warning) => log.warn(warning));
+  const backupFigures = createBackupFigures();
+  const metrics = await superviseMetrics(config, announcing, () => supervisor.serving(), backupFigures);
   const joinHashing = createSharedHashing(
     createHashLine(hashLineLimits(config)),
     createHashSlots(config.hashConcurrency),
@@ -42,8 +46,8 @@ export async function supervise(
   const supervisor = createSupervisor({
     count: workers,
     log,
-    startWorker: (number) =>
-      startWorker({
+    startWorker(number) {
+      const worker = startWorker({
         start: {
           kind: "start",
           number,
@@ -53,8 +57,12 @@ export async function supervise(
         environment: workerEnvironment,
         joinHashing,
         readiness: () => supervisor.readiness(),
+        figures: () => metrics.gather(),
         onLine,
-      }),
+      });
+      metrics.join(worker);
+      return worker;
+    },
   });
   const started = Promise.withResolvers<void>();
   // One that comes while they start replaces them once they are there, and ends nothing.
@@ -63,18 +71,24 @@ export async function supervise(
   const early = await beforeSignal(signals, supervisor.start());
   if (early !== null) {
     supervisor.kill();
+    await metrics.stop();
     return describeEnd(log, early);
   }
   release();
   started.resolve();
   logStrays(log);
-  describeListening(announcing, config, urlOf(host, config.port));
+  describeListening(announcing, config, urlOf(host, config.port), metrics.url);
+  // Here, so that of all workers none makes any.
+  const backups = scheduleBackups(config, announcing, backupFigures);
   log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");
   const second = signals.second.then(() => {
     supervisor.kill();
     return "second signal";
   });
-  return describeEnd(log, await Promise.race([supervisor.drain(), second]));
+  const drained = async () => (await Promise.all([supervisor.drain(), backups?.stop()]))[0];
+  const reason = await Promise.race([drained(), second]);
+  await metrics.stop();
+  return describeEnd(log, reason);
 }
 
 /** Makes what is made once, and must be the same for all. @returns the configuration of each worker. */
@@ -84,8 +98,9 @@ async function prepareOnce(config: Config, warn: (warning: string) => void): Pro
   const widened = database.driver === "sqlite" ? prepareDataDirectory(config.dataDir) : undefined;
   const orphaned = orphanedSecret(config);
   for (const warning of [widened, orphaned]) if (warning !== undefined) warn(warning);
-  const secrets = await loadSecrets(config);
-  if (database.driver === "sqlite") return { ...config, secrets };
+  // Made here; each worker reads it, and follows it when it is rotated.
+  await loadSecrets(config);
+  if (database.driver === "sqlite") return config;
   const connections = connectionsOfEach(database.connections, workers);
-  return { ...config, secrets, database: { ...database, connections } };
+  return { ...config, database: { ...database, connections } };
 }

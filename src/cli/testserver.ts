@@ -49,10 +49,10 @@ export const testserver: Command<TestserverOptions> = async (context, { users, o
     const seeded = createTestUsers(users, loaded.config, now());
     const passwords = createPasswords({
       inTurn: (work) => work(),
-      hasForeignHashes: () => false,
+      foreignKinds: async () => [],
       cost: cheapest,
     });
-    const announcing = { ...context, log, json: false, isPretty: false };
+    const announcing = { ...context, log, json: false, isPretty: false, droppedLines: writer.droppedLines };
     try {
       return await serveAlone(loaded, announcing, {
         hashCost: cheapest,

@@ -3,7 +3,9 @@ import { editDistance } from "../config/parse.ts";
 import { CommandError } from "../errors.ts";
 import { commandHelp } from "./help.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
+import type { Place } from "../doctor/foreign-environment.ts";
 import { withPlace } from "./place-options.ts";
+import { addTransfers } from "./users-transfer-program.ts";
 import type * as users from "./users.ts";
 
 const limitMax = 1_000;
@@ -13,15 +15,18 @@ const limitDefault = 50;
 export function addUsers(program: Program, context: CommandContext, end: (status: number) => void): void {
   const parent = program
     .command("users")
-    .summary("list users, make, change and delete them, end their sessions")
-    .description("Lists users, makes, changes and deletes them, and ends their sessions.")
+    .summary("list users, make, change, lock and delete them, end their sessions")
+    .description("Lists users, makes, changes, locks and deletes them, and ends their sessions.")
     .option("--json", "print JSON")
     .argument("[subcommand]")
     .usage("[options] <command>")
     .addHelpText("after", commandHelp("users"))
     .allowExcessArguments(true)
-    .action((word: string | undefined) => {
-      throw unknownSubcommand(parent, word);
+    .action(async (word: string | undefined, options: Place & { json?: boolean }) => {
+      const json = parent.optsWithGlobals()["json"] === true;
+      if (word !== undefined || json || !context.isInteractive()) throw unknownSubcommand(parent, word);
+      const { browse } = await import("./users-console.ts");
+      end(await browse(context, { ...options, json }));
     });
   withPlace(parent);
   /** @param names of its arguments, as the command gets them. */
@@ -55,6 +60,7 @@ export function addUsers(program: Program, context: CommandContext, end: (status
     add("create", ["email"], "make a user, who signs in with the password from stdin", (all) => all.create),
   ).requiredOption("--name <name>", "the user's name");
   add("rename", ["user", "name"], "set a user's name", (all) => all.rename);
+  add("verify-email", ["user"], "note that a user has the e-mail address", (all) => all.verifyEmail);
   add("set-email", ["user", "email"], "set a user's e-mail address", (all) => all.setEmail);
   withoutPassword(
     add(
@@ -69,6 +75,15 @@ export function addUsers(program: Program, context: CommandContext, end: (status
     "--session <session>",
     "one alone, as `sessions` or the log name it",
   );
+  add("lock", ["user"], "end all sessions of a user, and let none begin", (all) => all.lock);
+  add("unlock", ["user"], "let a locked user sign in again", (all) => all.unlock);
+  add(
+    "recovery-link",
+    ["user"],
+    "print a link where a user sets a new password, once",
+    (all) => all.recoveryLink,
+  );
+  addTransfers(parent, context, end);
   add("delete", ["user"], "delete a user with all sessions, for good", (all) => all.remove).option(
     "--yes",
     "do not ask",

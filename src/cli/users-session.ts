@@ -11,12 +11,9 @@ import { openAsGuest } from "../database/open.ts";
 import { explainServerFailure } from "../database/server-failure.ts";
 import type { Place } from "../doctor/foreign-environment.ts";
 import { AppError, CommandError, reasonOf } from "../errors.ts";
-import { type Log, openLog, openLogWriter } from "../log.ts";
+import { type Action, logged } from "./action-log.ts";
 import type { CommandContext } from "./command.ts";
 import { loadConfigAt, requireOwnFile } from "./place.ts";
-
-/** How long the end waits for whoever reads the log. */
-const flushTimeoutMs = 500;
 
 /** What a command on users works with, for as long as it runs. */
 export interface UsersSession {
@@ -24,14 +21,6 @@ export interface UsersSession {
   readonly database: Database;
   readonly operator: Operator;
   readonly now: number;
-}
-
-/** What one did, for the log: `userId` as soon as it is known. */
-export interface Action {
-  readonly event: string;
-  userId?: string;
-  /** Live sessions that it ended. */
-  ended?: number;
 }
 
 interface UsersOptions extends Place {
@@ -49,27 +38,45 @@ export async function onUsers<T>(
   work: (session: UsersSession) => Promise<T>,
 ): Promise<T> {
   const { config } = loadConfigAt(context, options);
-  const format = options.json ? "json" : config.logFormat;
-  const writer = openLogWriter({ format });
-  const log = openLog({ level: config.logLevel, format }, writer);
-  try {
-    const result = await withDatabase(config, (database) =>
-      work({ config, database, operator: operatorOn(config, database, context.now), now: context.now() }),
-    );
-    if (action !== undefined) logAction(log, action);
-    return result;
-  } catch (error) {
-    const failure = config.database.driver === "sqlite" ? sqliteFailure(error) : serverFailure(error);
-    if (action !== undefined) logAction(log, action, failure.wrongInput ?? "failed");
-    throw failure;
-  } finally {
-    await writer.flush(flushTimeoutMs);
-  }
+  return await logged(
+    config,
+    options.json,
+    action,
+    () =>
+      withDatabase(config, (database) =>
+        work({ config, database, operator: operatorOn(config, database, context), now: context.now() }),
+      ),
+    config.database.driver === "sqlite" ? sqliteFailure : explainServerFailure,
+  );
 }
 
-function operatorOn(config: Config, database: Database, now: () => number): Operator {
-  const passwords = createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false });
-  return createOperator({ config, database, passwords, requireUnguessable: createGuessRules(config), now });
+function operatorOn(config: Config, database: Database, context: CommandContext): Operator {
+  const passwords = createPasswords({ inTurn: createHashSlots(1), foreignKinds: async () => [] });
+  return createOperator({
+    config,
+    database,
+    passwords,
+    requireUnguessable: createGuessRules(config),
+    requireUnbreached: (password) => lookUp(config, context, password),
+    now: context.now,
+  });
+}
+
+async function lookUp(
+  { passwordBreached }: Config,
+  { version, stderr }: CommandContext,
+  password: string,
+): Promise<void> {
+  if (passwordBreached === null) return;
+  const { openBreaches } = await import("../auth/breached/open-breaches.ts");
+  const breaches = await openBreaches(passwordBreached, version);
+  const onUnavailable = (cause: unknown) =>
+    stderr(`The password could not be looked up among those of data breaches: ${reasonOf(cause)}`);
+  try {
+    await breaches.rule({ onOutcome: () => {}, onUnavailable })(password);
+  } finally {
+    await breaches.close();
+  }
 }
 
 async function withDatabase<T>(config: Config, work: (database: Database) => Promise<T>): Promise<T> {
@@ -105,28 +112,9 @@ function requireSchema({ applied, pending }: SchemaStatus): void {
   throw new CommandError(what, "latchkey migrate, or start the server, which does it");
 }
 
-function serverFailure(error: unknown): CommandError {
-  return explainServerFailure(error);
-}
-
 function sqliteFailure(error: unknown): CommandError {
   if (error instanceof CommandError) return error;
   const passes = error instanceof AppError && error.status === 503;
   const remedy = passes ? "try again; if it stays so, latchkey doctor" : "latchkey doctor";
   return new CommandError(reasonOf(error), remedy, { cause: error });
-}
-
-/** One line, as the server's actions have one. @param reason of a failure. */
-function logAction(log: Log, { event, userId, ended }: Action, reason?: string): void {
-  log.info(
-    {
-      event,
-      outcome: reason === undefined ? "success" : "failure",
-      ...(reason === undefined ? {} : { reason }),
-      operator: process.getuid?.() ?? null,
-      ...(userId === undefined ? {} : { userId }),
-      ...(ended === undefined ? {} : { ended }),
-    },
-    event.replaceAll("_", " "),
-  );
 }

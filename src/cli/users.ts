@@ -1,19 +1,15 @@
-import {
-  hasPassword,
-  listUsers,
-  type Position,
-  sessionsOf,
-  type User,
-  type UserSession,
-} from "../database/users.ts";
+import type { Operator } from "../auth/operator.ts";
+import { hasPassword, listUsers, sessionsOf, type User, type UserSession } from "../database/users.ts";
 import type { Place } from "../doctor/foreign-environment.ts";
 import { CommandError } from "../errors.ts";
 import { hashedSessionId } from "../http/auth.ts";
 import { isLive, sessionEnd } from "../session/verifier.ts";
+import type { Action } from "./action-log.ts";
 import { inColumns, printable } from "./columns.ts";
 import { type Command, exitStatus } from "./command.ts";
 import { askNewPassword, confirm } from "./ask.ts";
-import { type Action, onUsers, type UsersSession } from "./users-session.ts";
+import { cursorOf, parseCursor } from "./users-cursor.ts";
+import { onUsers, type UsersSession } from "./users-session.ts";
 
 interface ListOptions extends Place {
   readonly search?: string;
@@ -41,15 +37,16 @@ export const list: Command<ListOptions> = async (context, options) => {
     context.stdout(JSON.stringify({ users: shown, next: cursor }));
     return exitStatus.ok;
   }
-  const rows = users.map(({ id, email, name, createdAt, lastSessionAt }) => [
+  const rows = users.map(({ id, email, name, createdAt, lastSessionAt, lockedAt }) => [
     printable(id),
     printable(email),
     printable(name),
     instant(createdAt),
     lastSessionAt === null ? "-" : instant(lastSessionAt),
+    lockedAt === null ? "-" : instant(lockedAt),
   ]);
   if (rows.length > 0)
-    context.stdout(inColumns([["ID", "E-MAIL", "NAME", "CREATED", "LAST SESSION"], ...rows]));
+    context.stdout(inColumns([["ID", "E-MAIL", "NAME", "CREATED", "LAST SESSION", "LOCKED"], ...rows]));
   else context.stderr("no users");
   if (cursor !== null) context.stderr(`There are more: --after ${cursor}`);
   return exitStatus.ok;
@@ -78,6 +75,7 @@ export const show: Command<OneUser> = async (context, options) => {
     ["changed", instant(user.updatedAt)],
     ["password", withPassword ? "yes" : "none"],
     ["sessions", String(count)],
+    ["locked", user.lockedAt === null ? "no" : `since ${instant(user.lockedAt)}`],
   ];
   context.stdout(inColumns(lines));
   return exitStatus.ok;
@@ -96,19 +94,21 @@ export const create: Command<Place & { readonly email: string; readonly name: st
 
 /** Sets a user's name. */
 export const rename: Command<OneUser & { readonly name: string }> = (context, options) =>
-  changeUser(context, options, { event: "profile_update" }, async ({ operator }, action) => {
-    const user = await operator.find(options.user);
-    action.userId = user.id;
-    return await operator.rename(user, options.name);
-  });
+  changeOne(context, options, { event: "profile_update" }, (operator, user) =>
+    operator.rename(user, options.name),
+  );
 
 /** Sets a user's e-mail address. */
 export const setEmail: Command<OneUser & { readonly email: string }> = (context, options) =>
-  changeUser(context, options, { event: "email_change" }, async ({ operator }, action) => {
-    const user = await operator.find(options.user);
-    action.userId = user.id;
-    return await operator.setEmail(user, options.email);
-  });
+  changeOne(context, options, { event: "email_change" }, (operator, user) =>
+    operator.setEmail(user, options.email),
+  );
+
+/** Notes that a user has the address: somebody knows it without a mail. */
+export const verifyEmail: Command<OneUser> = (context, options) =>
+  changeOne(context, options, { event: "email_confirmation" }, (operator, user) =>
+    operator.verifyEmail(user),
+  );
 
 /** Sets a user's password, and ends all sessions unless told otherwise. */
 export const setPassword: Command<OneUser & { readonly keepSessions?: true }> = async (context, options) => {
@@ -170,6 +170,41 @@ export const revoke: Command<OneUser & { readonly session?: string }> = async (c
   return exitStatus.ok;
 };
 
+/** Ends a user's sessions, and lets none begin. */
+export const lock: Command<OneUser> = async (context, options) => {
+  const event = "account_lock";
+  const done = await endSessions(context, options, event, ({ operator }, user) => operator.lock(user));
+  print(context, options, done, `${printable(done.user.email)} is locked; ${ended(done.count)}`);
+  return exitStatus.ok;
+};
+
+/** Lets a user sign in again. */
+export const unlock: Command<OneUser> = (context, options) =>
+  changeUser(context, options, { event: "account_unlock" }, async ({ operator }, action) => {
+    const user = await operator.find(options.user);
+    action.userId = user.id;
+    return await operator.unlock(user);
+  });
+
+/** Prints a link to a page where the user sets a new password. */
+export const recoveryLink: Command<OneUser> = async (context, options) => {
+  const action: Action = { event: "recovery_link" };
+  const { user, link } = await onUsers(context, options, action, async ({ operator }) => {
+    const found = await operator.find(options.user);
+    action.userId = found.id;
+    return { user: found, link: await operator.recover(found) };
+  });
+  const { url } = link;
+  const expiresAt = instant(link.expiresAt);
+  if (options.json) {
+    context.stdout(JSON.stringify({ userId: user.id, url, expiresAt }));
+    return exitStatus.ok;
+  }
+  context.stdout(url);
+  context.stderr(`Sets a new password for ${printable(user.email)}, once, until ${expiresAt}`);
+  return exitStatus.ok;
+};
+
 /** Deletes a user with accounts and sessions, once that is confirmed. */
 export const remove: Command<OneUser & { readonly yes?: true }> = async (context, options) => {
   const input = context.stdin();
@@ -188,6 +223,19 @@ export const remove: Command<OneUser & { readonly yes?: true }> = async (context
 
 type Context = Parameters<Command>[0];
 type JsonOptions = Place & { readonly json: boolean };
+
+function changeOne(
+  context: Context,
+  options: JsonOptions & OneUser,
+  action: Action,
+  change: (operator: Operator, user: User) => Promise<User>,
+): Promise<number> {
+  return changeUser(context, options, action, async ({ operator }) => {
+    const user = await operator.find(options.user);
+    action.userId = user.id;
+    return await change(operator, user);
+  });
+}
 
 async function changeUser(
   context: Context,
@@ -239,7 +287,7 @@ function living({ config, now }: UsersSession, rows: readonly UserSession[]): re
   return rows.filter((row) => isLive(row, config.sessionMaxAgeSeconds, now));
 }
 
-function userJson({ id, email, name, emailVerified, image, createdAt, updatedAt }: User) {
+function userJson({ id, email, name, emailVerified, image, createdAt, updatedAt, lockedAt }: User) {
   return {
     id,
     email,
@@ -248,6 +296,7 @@ function userJson({ id, email, name, emailVerified, image, createdAt, updatedAt 
     image,
     createdAt: instant(createdAt),
     updatedAt: instant(updatedAt),
+    lockedAt: lockedAt === null ? null : instant(lockedAt),
   };
 }
 
@@ -255,18 +304,6 @@ function userJson({ id, email, name, emailVerified, image, createdAt, updatedAt 
 function instant(at: number): string {
   const date = new Date(at);
   return Number.isNaN(date.getTime()) ? String(at) : date.toISOString();
-}
-
-function cursorOf({ made, id }: Position): string {
-  return Buffer.from(`${made} ${id}`).toString("base64url");
-}
-
-function parseCursor(text: string): Position {
-  const [, made, id] = /^(-?\d{1,18}) (.+)$/s.exec(Buffer.from(text, "base64url").toString()) ?? [];
-  if (made !== undefined && id !== undefined) return { made: Number(made), id };
-  throw new CommandError("--after: is no cursor", "write the one that the page before ended with", {
-    wrongInput: "VALIDATION_ERROR",
-  });
 }
 
 function unknownSession(user: User, session: string): CommandError {

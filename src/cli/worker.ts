@@ -33,10 +33,12 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
   let listener: Listener;
   try {
     process.umask(0o077);
-    const { line, inTurn, readiness } = link;
-    const shared = { line, inTurn, readiness };
-    service = await openService({ config, log, version, now: Date.now, shared });
+    const { line, inTurn, readiness, figures } = link;
+    const shared = { line, inTurn, readiness, figures };
+    const { droppedLines } = writer;
+    service = await openService({ config, log, version, now: Date.now, shared, droppedLines });
     link.answerLooks(service.readiness);
+    if (service.counted !== null) link.answerCounts(service.counted, `worker-${number}`);
     // Not before it can answer: others may be serving, and have no use for a part that answers 503.
     const port = listen(config.host, config.port, { sharesPort: true });
     listener = config.socket === null ? port : together(port, listenOnSocket(config.socket));
@@ -50,10 +52,13 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
     return exitStatus.failed;
   }
   link.send({ kind: "listening" });
-  const stopCapping = watchConnections(config, log);
+  const stopCapping = watchConnections(config, log, service.counted?.closedConnections);
   await link.draining;
   stopCapping();
-  link.send({ kind: "drained", reason: await drain(listener) });
+  const reason = await drain(listener);
+  // What it has counted stays in the sum of all.
+  if (service.counted !== null) link.tellFigures();
+  link.send({ kind: "drained", reason });
   await link.closing;
   await service.close();
   await writer.flush(flushTimeoutMs);

@@ -24,6 +24,49 @@ export interface SocketConfig {
   readonly group: string | null;
 }
 
+/** Backups that the server makes by itself. */
+export interface BackupsConfig {
+  /** Absolute. */
+  readonly directory: string;
+  readonly everySeconds: number;
+  /** How many stay, 1 to 1,000. */
+  readonly keep: number;
+}
+
+/** Where figures are asked for, apart from all else; port 0 is any free one. */
+export type MetricsListen =
+  | { readonly host: string; readonly port: number }
+  /** A Unix socket: an absolute path of at most 96 bytes. */
+  | { readonly path: string };
+
+/** How mail is sent. `login` carries the password: never print it. */
+export interface MailConfig {
+  /** A name or an address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** From the first byte, by STARTTLS or not at all, or, on this machine, by STARTTLS where that is offered. */
+  readonly security: "tls" | "starttls" | "plain";
+  /** Null where the server asks for none. */
+  readonly login: { readonly user: string; readonly password: string } | null;
+  readonly fromName: string;
+  readonly fromAddress: string;
+  /** A folder, absolute; null for latchkey's own. */
+  readonly templates: string | null;
+}
+
+/** How figures are asked for: at least one of the two is there. */
+export interface MetricsConfig {
+  /** Null for the server's own port. */
+  readonly listen: MetricsListen | null;
+  /** What whoever asks has to show; null for nothing. */
+  readonly token: string | null;
+}
+
+/** The passwords of data breaches: a range API, by its address without a slash at the end, or a file, by its absolute path. */
+export type BreachedConfig =
+  | { readonly by: "api"; readonly url: string }
+  | { readonly by: "file"; readonly path: string };
+
 /** So many within so long. */
 export interface Rate {
   readonly points: number;
@@ -46,8 +89,12 @@ export interface Config {
   readonly database: DatabaseConfig;
   /** Absolute path; holds the SQLite file and the generated secret. */
   readonly dataDir: string;
+  /** Of an embedded database; null for none. */
+  readonly backups: BackupsConfig | null;
   /** The first signs, all verify. Empty: to be generated in (or read from) `dataDir`, SQLite only. */
   readonly secrets: readonly string[];
+  /** The highest of their numbers in BETTER_AUTH_SECRETS; of BETTER_AUTH_SECRET alone 1, and 0 of none. */
+  readonly secretsVersion: number;
   /** Exact origins in the operator's order, no duplicates; the server's own is always in. */
   readonly trustedOrigins: readonly string[];
   /** An absolute URL whose origin is trusted. */
@@ -59,13 +106,16 @@ export interface Config {
   readonly cookieSameSite: "lax" | "none";
   /** Canonical CIDRs, e.g. `10.0.0.0/8`. */
   readonly trustedProxies: readonly string[];
-  readonly signUp: "open" | "closed";
+  /** `invited`: whoever has an invitation. */
+  readonly signUp: "open" | "closed" | "invited";
   /** Whose addresses may sign up, in the form in which addresses are stored; none for everybody's. */
   readonly signUpDomains: readonly string[];
   /** Code points, 8 to 128. */
   readonly passwordMinLength: number;
   /** Whether a new password may be one of the common ones. */
   readonly passwordCommon: "refuse" | "allow";
+  /** Where new passwords are looked up among those of data breaches; null for nowhere. */
+  readonly passwordBreached: BreachedConfig | null;
   readonly sessionExpiresInSeconds: number;
   readonly sessionUpdateAgeSeconds: number;
   readonly sessionMaxAgeSeconds: number;
@@ -77,8 +127,22 @@ export interface Config {
   /** Whether the log has e-mail addresses; it has keyed hashes of them in any case. */
   readonly logEmails: boolean;
   /** How often may be tried what guesses are made by; null for no limit. */
-  readonly limits: { readonly signIn: Rate; readonly signUp: Rate; readonly connections: number } | null;
+  readonly limits: {
+    readonly signIn: Rate;
+    readonly signUp: Rate;
+    readonly mail: Rate;
+    readonly connections: number;
+  } | null;
+  /** Null where nothing is counted. */
+  readonly metrics: MetricsConfig | null;
+  /** Null where there is none. */
+  readonly mail: MailConfig | null;
+  /** Off where there is no mail. */
+  readonly emailVerification: "off" | "optional" | "required";
+  readonly mailNewDevice: boolean;
   readonly hashConcurrency: number;
+  /** Whether hashes may have one core more while few requests come: nobody said how many there may be. */
+  readonly hashesOnSpareCore: boolean;
   readonly hashQueue: number;
   /** At most 40 code points. */
   readonly brandName: string;

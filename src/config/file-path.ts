@@ -17,7 +17,7 @@ export function readDataDir(reader: ConfigReader, { cwd }: Pick<ConfigDeps, "cwd
 }
 
 /** Makes a path absolute. */
-function parsePath(text: string, cwd: string): Parsed<string> {
+export function parsePath(text: string, cwd: string): Parsed<string> {
   if (/^~(?:[/\\]|$)/.test(text)) {
     return refused(
       "starts with ~, which only a shell expands",

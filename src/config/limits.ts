@@ -9,13 +9,16 @@ export function readLimits(reader: ConfigReader, baseUrl: string | undefined): C
   const use = readParsed(reader, "LATCHKEY_LIMITS", "on", (text) =>
     parseChoice(text, ["on", "off"] as const),
   );
-  const rate = (name: "LATCHKEY_LIMIT_SIGN_IN" | "LATCHKEY_LIMIT_SIGN_UP", fallback: Rate) =>
-    readParsed(reader, name, fallback, parseRate, formatRate);
+  const rate = (
+    name: "LATCHKEY_LIMIT_SIGN_IN" | "LATCHKEY_LIMIT_SIGN_UP" | "LATCHKEY_LIMIT_MAIL",
+    fallback: Rate,
+  ) => readParsed(reader, name, fallback, parseRate, formatRate);
   const parseConnections = (text: string) => parseInteger(text, 10, 1_000_000);
   const connections = readParsed(reader, "LATCHKEY_LIMIT_CONNECTIONS", 1_000, parseConnections);
   const limits = {
     signIn: rate("LATCHKEY_LIMIT_SIGN_IN", { points: 50, seconds: 15 * 60 }),
     signUp: rate("LATCHKEY_LIMIT_SIGN_UP", { points: 60, seconds: 60 * 60 }),
+    mail: rate("LATCHKEY_LIMIT_MAIL", { points: 1_000, seconds: 60 * 60 }),
   };
   if (use === "on") return { ...limits, connections };
   if (baseUrl !== undefined && !isLoopbackOrigin(baseUrl))

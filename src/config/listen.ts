@@ -23,7 +23,7 @@ export function readListen(reader: ConfigReader): Listen {
 }
 
 /** Parses an address to listen on: an IP address or a host name, without scheme, brackets or port. */
-function parseListenHost(text: string): Parsed<string> {
+export function parseListenHost(text: string): Parsed<string> {
   const host = text.toLowerCase();
   if (isIP(host) !== 0 || isHostname(host)) return accepted(host);
   const remedy = "write an IP address or a host name, such as 127.0.0.1, ::1 or 0.0.0.0 (every interface)";

@@ -1,11 +1,15 @@
 import { ConfigError } from "../errors.ts";
+import { readBackups } from "./backups.ts";
 import { readBrand } from "./brand.ts";
+import { readBreached } from "./breached.ts";
 import { readCookieSettings } from "./cookie-scope.ts";
 import { readDatabase } from "./database-url.ts";
 import { readSessionLifetimes } from "./duration.ts";
 import { isSet, readDataDir } from "./file-path.ts";
 import { readLimits } from "./limits.ts";
+import { readEmailVerification, readMail } from "./mail.ts";
 import { readListen } from "./listen.ts";
+import { readMetrics } from "./metrics.ts";
 import { isSecure } from "./origin.ts";
 import { refuseUnknownNames, warnOfRuntimeNames } from "./unknown-names.ts";
 import type { SettingName } from "./settings.ts";
@@ -31,16 +35,21 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const socket = readSocket(reader, deps);
   const dataDir = readDataDir(reader, deps);
   const { database, isServer } = readDatabase(reader, dataDir, deps);
+  const backups = readBackups(reader, isServer, deps);
   const workers = readWorkers(reader, database, deps);
-  const secrets = readSecrets(reader, isServer, isSet(env, "AUTH_SECRET"));
+  const { secrets, secretsVersion } = readSecrets(reader, isServer, isSet(env, "AUTH_SECRET"));
   const baseUrl = readBaseUrl(reader, listen);
   const trustedOrigins = readTrustedOrigins(reader, baseUrl);
   const defaultRedirectUrl = readDefaultRedirectUrl(reader, baseUrl, trustedOrigins);
   const cookie = readCookieSettings(reader, baseUrl);
   const trustedProxies = readTrustedProxies(reader, baseUrl, listen);
   const plain = readPlain(reader, deps);
+  const passwordBreached = readBreached(reader, deps);
   const limits = readLimits(reader, baseUrl);
+  const metrics = readMetrics(reader, deps);
   const brand = readBrand(reader, trustedOrigins);
+  const mail = readMail(reader, brand.brandName, deps);
+  const emailVerification = readEmailVerification(reader, mail);
 
   const isComplete = database && baseUrl && trustedOrigins && defaultRedirectUrl;
   if (reader.problems.length > 0 || !isComplete) throw new ConfigError(reader.problems);
@@ -52,7 +61,9 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
     secure: isSecure(baseUrl),
     database,
     dataDir,
+    backups,
     secrets,
+    secretsVersion,
     trustedOrigins,
     defaultRedirectUrl,
     defaultRedirectIsGuess: [
@@ -63,7 +74,11 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
     ...cookie,
     trustedProxies,
     ...plain,
+    passwordBreached,
     limits,
+    metrics,
+    mail,
+    emailVerification,
     ...brand,
   };
   return { config, warnings: reader.warnings, settings: reader.settings };
@@ -87,6 +102,7 @@ type Plain = Pick<
   Config,
   | "signUp"
   | "signUpDomains"
+  | "mailNewDevice"
   | "passwordMinLength"
   | "passwordCommon"
   | "sessionExpiresInSeconds"
@@ -98,6 +114,7 @@ type Plain = Pick<
   | "logFormat"
   | "logEmails"
   | "hashConcurrency"
+  | "hashesOnSpareCore"
   | "hashQueue"
 >;
 
@@ -111,8 +128,9 @@ function readPlain(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): 
     readParsed(reader, name, fallback, (text) => parseInteger(text, minimum, maximum));
   const maximumHashes = Math.max(1, Math.floor(cpuCount) - 1);
   return {
-    signUp: choice("LATCHKEY_SIGN_UP", "open", ["open", "closed"]),
+    signUp: choice("LATCHKEY_SIGN_UP", "open", ["open", "closed", "invited"]),
     signUpDomains: readParsed(reader, "LATCHKEY_SIGN_UP_DOMAINS", [], parseDomains),
+    mailNewDevice: choice("LATCHKEY_MAIL_NEW_DEVICE", "on", ["on", "off"]) === "on",
     passwordMinLength: integer("LATCHKEY_PASSWORD_MIN_LENGTH", 8, 8, 128),
     passwordCommon: choice("LATCHKEY_PASSWORD_COMMON", "refuse", ["refuse", "allow"]),
     ...readSessionLifetimes(reader),
@@ -124,6 +142,7 @@ function readPlain(reader: ConfigReader, { isTerminal, cpuCount }: ConfigDeps): 
     hashConcurrency: readParsed(reader, "LATCHKEY_HASH_CONCURRENCY", maximumHashes, (text) =>
       parseHashConcurrency(text, maximumHashes),
     ),
+    hashesOnSpareCore: cpuCount >= 2 && reader.entry("LATCHKEY_HASH_CONCURRENCY") === undefined,
     hashQueue: integer("LATCHKEY_HASH_QUEUE", 256, 1, 10_000),
   };
 }

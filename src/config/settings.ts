@@ -38,6 +38,12 @@ const settings = {
     meaning:
       "SQLite file and generated secret; `STATE_DIRECTORY`, which systemd sets, is the default where it is set",
   },
+  LATCHKEY_BACKUP_DIR: {
+    meaning:
+      "a folder into which `serve` copies its embedded database by itself, [as `latchkey backup` does](#backups)",
+  },
+  LATCHKEY_BACKUP_EVERY: { meaning: "how old the newest copy gets, from 1 minute to 30 days" },
+  LATCHKEY_BACKUP_KEEP: { meaning: "how many of them stay, 1 to 1,000" },
   BETTER_AUTH_SECRET: {
     secret: true,
     meaning:
@@ -66,13 +72,25 @@ const settings = {
     meaning:
       "CIDRs or `none`. Loopback by default when the public URL is https and `HOST` is loopback; required when it is https and `HOST` is not",
   },
-  LATCHKEY_SIGN_UP: { meaning: "`open` or `closed`" },
+  LATCHKEY_SIGN_UP: {
+    meaning:
+      "`open`, `invited`, for who has a link of `latchkey invite`, or `closed`, for nobody. [Invitations](#invitations)",
+  },
   LATCHKEY_SIGN_UP_DOMAINS: {
     meaning:
-      "domains whose e-mail addresses alone may sign up, `example.com,example.org`; everybody's by default. Nobody is asked to prove an address",
+      "domains whose e-mail addresses alone may sign up, `example.com,example.org`; everybody's by default, and who was invited by name. Nobody is asked to prove an address",
   },
   LATCHKEY_PASSWORD_MIN_LENGTH: { meaning: "8 to 128 code points" },
   LATCHKEY_PASSWORD_COMMON: { meaning: "`refuse` or `allow`: whether a new password may be a common one" },
+  LATCHKEY_PASSWORD_BREACHED: {
+    meaning:
+      "`off`, `api` or `file`: where a new password is looked up among those of [data breaches](operations.md#breached-passwords)",
+  },
+  LATCHKEY_PASSWORD_BREACHED_URL: {
+    meaning:
+      "the range API that `api` asks, to whose address `/` and five digits of SHA-1 are added; plain http only on loopback",
+  },
+  LATCHKEY_PASSWORD_BREACHED_FILE: { meaning: "what `latchkey passwords build` made, for `file`" },
   LATCHKEY_SESSION_EXPIRES_IN: {
     meaning: "from 1 minute to 400 days; not longer than `LATCHKEY_SESSION_MAX_AGE`",
   },
@@ -96,8 +114,39 @@ const settings = {
     meaning:
       "connections of one address, 10 to 1,000,000, and no more than a quarter of the process's descriptors; on Linux, and not of this machine or a trusted proxy",
   },
+  LATCHKEY_METRICS_LISTEN: {
+    meaning:
+      "where Prometheus asks for [figures](operations.md#monitoring), at `/metrics`: `127.0.0.1:9464` or `unix:/run/latchkey/metrics.sock`. An address that others reach wants `LATCHKEY_METRICS_TOKEN`",
+  },
+  LATCHKEY_METRICS_TOKEN: {
+    secret: true,
+    meaning:
+      "the bearer token of whoever asks for them, at least 32 bytes that nobody can guess. Without `LATCHKEY_METRICS_LISTEN` they are at `/metrics` of the server itself; without either, nothing is counted",
+  },
+  SMTP_URL: {
+    secret: true,
+    meaning:
+      "the server that [mail](operations.md#mail) is handed to, `smtps://user:password@mail.example.com`, or `smtp://…`, which takes STARTTLS and, but on this machine, nothing without it",
+  },
+  LATCHKEY_MAIL_FROM: {
+    meaning:
+      "the sender, `accounts@example.com` or `Example <accounts@example.com>`; set together with `SMTP_URL`",
+  },
+  LATCHKEY_EMAIL_VERIFICATION: {
+    meaning:
+      "`off`, `optional`, which asks who signs up to confirm the address, or `required`, which lets nobody in before; [what that changes](#confirmed-addresses). Wants mail",
+  },
+  LATCHKEY_MAIL_NEW_DEVICE: {
+    meaning: "`on` or `off`: whether people hear of a sign-in from a browser that they never used here",
+  },
+  LATCHKEY_MAIL_TEMPLATES: {
+    meaning:
+      "a folder of [templates](operations.md#templates-of-your-own) that mails are made by, in the place of latchkey's",
+  },
+  LATCHKEY_LIMIT_MAIL: { meaning: "mails of all instances together, 5 to 100,000 within 1 minute to 1 day" },
   LATCHKEY_HASH_CONCURRENCY: {
-    meaning: "password hashes at once, of all workers together; from 1 to that number",
+    meaning:
+      "password hashes at once, of all workers together; from 1 to that number. Where it is not set, one process has one more while fewer than 200 requests come a second",
   },
   LATCHKEY_HASH_QUEUE: { meaning: "password hashes that may wait, 1 to 10,000; then 503 `TOO_BUSY`" },
   LATCHKEY_BRAND_NAME: { meaning: "the name on the pages, at most 40 characters" },

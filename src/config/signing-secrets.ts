@@ -1,3 +1,4 @@
+import type { Config } from "./config.ts";
 import type { ConfigReader, Entry } from "./reader.ts";
 import { weaknessOf } from "./secret-strength.ts";
 
@@ -16,11 +17,11 @@ export function readSecrets(
   reader: ConfigReader,
   isRequired: boolean,
   hasAuthSecret: boolean,
-): readonly string[] {
+): Pick<Config, "secrets" | "secretsVersion"> {
   const single = reader.secretEntry("BETTER_AUTH_SECRET");
   const ring = reader.secretEntry("BETTER_AUTH_SECRETS");
   if (single !== undefined) refuseWeak(reader, single);
-  const keys = ring === undefined ? [] : readKeyRing(reader, ring);
+  const { keys, newest } = ring === undefined ? { keys: [], newest: 0 } : readKeyRing(reader, ring);
   const [current] = keys;
   if (single !== undefined && ring !== undefined && current !== undefined && single.text !== current) {
     const remedy = `remove ${single.variable}, or make it equal the first key of ${ring.variable}`;
@@ -35,13 +36,18 @@ export function readSecrets(
   const whenUnset = ring === undefined && !isRequired ? "(kept in the data directory)" : "";
   reader.record("BETTER_AUTH_SECRET", single === undefined ? whenUnset : MASK, single);
   reader.record("BETTER_AUTH_SECRETS", ring === undefined ? "" : keys.map(() => MASK).join(","), ring);
-  return single !== undefined && ring === undefined ? [single.text] : keys;
+  return single !== undefined && ring === undefined
+    ? { secrets: [single.text], secretsVersion: 1 }
+    : { secrets: keys, secretsVersion: newest };
 }
 
 /** Parses `2:new,1:old`; problems and warnings count entries, since any part may be the secret. */
-function readKeyRing(reader: ConfigReader, ring: Entry): readonly string[] {
+function readKeyRing(
+  reader: ConfigReader,
+  ring: Entry,
+): { readonly keys: readonly string[]; readonly newest: number } {
   const versions = new Set<number>();
-  return ring.text.split(",").flatMap((text, index) => {
+  const keys = ring.text.split(",").flatMap((text, index) => {
     const [, digits, key] = /^\s*(\d{1,9})\s*:\s*(\S.*?)\s*$/.exec(text) ?? [];
     const which = `entry ${index + 1}`;
     if (digits === undefined || key === undefined) {
@@ -64,6 +70,7 @@ function readKeyRing(reader: ConfigReader, ring: Entry): readonly string[] {
       reader.warn(`${ring.variable}: ${which}, an old key, ${weakness}: retire it soon`);
     return key;
   });
+  return { keys, newest: Math.max(0, ...versions) };
 }
 
 function refuseWeak(reader: ConfigReader, entry: Entry): void {

@@ -39,7 +39,14 @@ export function readSocket(
 }
 
 function parsePath(text: string): Parsed<string> {
-  const remedy = "write unix:/run/latchkey/latchkey.sock; the port stays PORT, and the address HOST";
+  return parseSocketPath(
+    text,
+    "write unix:/run/latchkey/latchkey.sock; the port stays PORT, and the address HOST",
+  );
+}
+
+/** Parses `unix:` and an absolute path. @param remedy for what is none. */
+export function parseSocketPath(text: string, remedy: string): Parsed<string> {
   const path = /^unix:(\/(?!\/).*[^/])$/.exec(text)?.[1];
   if (path === undefined) return refused(`${quote(text)} is not unix: and an absolute path`, remedy);
   if (Buffer.byteLength(path) > pathMaxBytes)

@@ -3,16 +3,19 @@ import { CommandError } from "../errors.ts";
 import { tableNames } from "./adopt/shape.ts";
 import { journal, schemaStatus } from "./apply-migrations.ts";
 import { readSqlite } from "./inspect-sqlite.ts";
-import { requireSqliteFile } from "./migrate-sqlite.ts";
 import { connectionOf } from "./sqlite-connection.ts";
+import { openSqliteSessions } from "./sessions/sqlite-sessions.ts";
+import type { SessionRow, SessionStore } from "./sessions/store.ts";
+import { requireSqliteFile } from "./sqlite-file.ts";
 import { errorCode } from "./store-error.ts";
 
-/** What is in a database of latchkey's: rows of the four tables, and its size. */
+/** What is in a database of latchkey's: rows of the four tables and of locked users, and its size. */
 export interface SqliteContent {
   readonly users: number;
   readonly accounts: number;
   readonly sessions: number;
   readonly verifications: number;
+  readonly locks: number;
   readonly bytes: number;
   /** Tags of migrations that the next start applies. */
   readonly pending: readonly string[];
@@ -46,6 +49,8 @@ export async function checkSqlite(path: string, remedy: string): Promise<SqliteC
         accounts: count("account"),
         sessions: count("session"),
         verifications: count("verification"),
+        // It came later than the four.
+        locks: tables.includes("latchkey_lock") ? count("latchkey_lock") : 0,
         bytes: statSync(path).size,
         pending,
         unknown,
@@ -55,6 +60,49 @@ export async function checkSqlite(path: string, remedy: string): Promise<SqliteC
     if (!/^SQLITE_(?:CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(errorCode(error) ?? "")) throw error;
     throw new CommandError(`${path} is damaged: ${(error as Error).message}`, remedy, { cause: error });
   }
+}
+
+/** By which a session lives, or does not. */
+export type SessionLifetime = Pick<SessionRow, "createdAt" | "expiresAt">;
+
+/** What a copy of the newest schema is tried by. */
+export interface SqliteTrial {
+  /** As a server looks them up. */
+  readonly sessions: SessionStore;
+  /** A session that lives; null where none does. */
+  readonly token: string | null;
+  /** How many rows refer to a row that is not there, which SQLite itself lets be. */
+  readonly orphans: number;
+}
+
+/** Runs `work` on a copy that nobody has open. @param lives whether a session does. */
+export async function tryCopy<T>(
+  path: string,
+  lives: (session: SessionLifetime) => boolean,
+  work: (trial: SqliteTrial) => Promise<T>,
+): Promise<T> {
+  return await readSqlite(path, async (db) => {
+    // Nobody writes to it: a guard that always asks costs nothing.
+    const sessions = openSqliteSessions({ changed: () => true, close() {} }, db);
+    using rows = db.prepare<SessionLifetime & { readonly token: string }, []>(
+      "SELECT s.token, s.expires_at AS expiresAt, s.created_at AS createdAt FROM session s " +
+        "JOIN user u ON u.id = s.user_id WHERE typeof(s.token) = 'text' ORDER BY s.expires_at DESC",
+    );
+    using broken = db.prepare<{ rows: number }, []>(
+      `SELECT ${["session", "account", "latchkey_lock"].map((table) => `(SELECT count(*) FROM pragma_foreign_key_check('${table}'))`).join(" + ")} AS rows`,
+    );
+    try {
+      let token: string | null = null;
+      for (const row of rows.iterate()) {
+        if (!lives(row)) continue;
+        token = row.token;
+        break;
+      }
+      return await work({ sessions, token, orphans: broken.get()?.rows ?? 0 });
+    } finally {
+      await sessions.close();
+    }
+  });
 }
 
 /**

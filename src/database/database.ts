@@ -38,6 +38,8 @@ export interface Database {
   change(text: string, parameters: readonly Parameter[]): Promise<Row[]>;
   /** Runs one statement that only reads, and waits for no writer. @throws AppError 503. */
   read(text: string, parameters: readonly Parameter[]): Promise<Row[]>;
+  /** Times what is asked by way of `reads` or a transaction's `db`; where somebody counts. */
+  timed?<T>(work: () => Promise<T>): Promise<T>;
   /** Reads a row of what a start would read: @returns the tags of migrations that are missing. @throws when it cannot. */
   probe(): Promise<readonly string[]>;
   /** How long nothing but `probe` has asked, in ms; only of a database that sleeps meanwhile. */

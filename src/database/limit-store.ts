@@ -1,4 +1,5 @@
 import type { Database, Parameter } from "./database.ts";
+import { numbered } from "./numbered.ts";
 
 /** What is counted of a key. */
 export interface Count {
@@ -84,11 +85,8 @@ export function createLimitStore(database: Database, now: () => number, onWrite:
 }
 
 async function writeStep(database: Database, { changes }: Step, at: number): Promise<void> {
-  const numbered = (text: string) => {
-    let number = 0;
-    return database.provider === "pg" ? text.replaceAll("?", () => `$${(number += 1)}`) : text;
-  };
-  const run = (text: string, values: readonly Parameter[]) => database.change(numbered(text), values);
+  const run = (text: string, values: readonly Parameter[]) =>
+    database.change(numbered(database.provider, text), values);
   const done: (() => void)[] = [];
   const added = Map.groupBy(
     changes.filter((change) => change.kind === "add"),

@@ -1,13 +1,14 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { createDurably } from "../durable-file.ts";
-import { CommandError } from "../errors.ts";
 import { adoptTables } from "./adopt/adopt.ts";
 import { tableNames } from "./adopt/shape.ts";
-import { applyMigrations, journal } from "./apply-migrations.ts";
+import { applyMigrations, journal, schemaStatus } from "./apply-migrations.ts";
+import { dropSnapshots, keepBeforeMigration, settleFailure } from "./migration-snapshot.ts";
 import { requireOwnLog } from "./open-file.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
-import { connectionOf, sqliteMagic } from "./sqlite-connection.ts";
+import { connectionOf } from "./sqlite-connection.ts";
+import { requireSqliteFile } from "./sqlite-file.ts";
 
 /** Longer than taking over a million sessions, which was seen to take 17 s. */
 const lockTimeoutMs = 60_000;
@@ -15,13 +16,16 @@ const lockTimeoutMs = 60_000;
 /**
  * Makes sure that a migrated SQLite file stands at `path`: a start killed anywhere leaves either no database or a complete
  * one, and of several first starts at once one makes it and the others use it.
- * @returns the tags applied now.
+ * @param onSnapshot hears of the copy that is kept of what the file was before. @returns the tags applied now.
  */
-export async function migrateSqliteFile(path: string): Promise<readonly string[]> {
+export async function migrateSqliteFile(
+  path: string,
+  onSnapshot: (snapshot: string) => void = () => {},
+): Promise<readonly string[]> {
   requireOwnLog(path);
   if (existsSync(path)) {
     requireSqliteFile(path);
-    return await migrateFile(path);
+    return await migrateFile(path, onSnapshot);
   }
   let applied: readonly string[] = [];
   const isOurs = await createDurably(path, async (temporary) => {
@@ -30,23 +34,10 @@ export async function migrateSqliteFile(path: string): Promise<readonly string[]
   return isOurs ? applied : await migrateFile(path);
 }
 
-/** @throws CommandError where a file does not begin as a database does. */
-export function requireSqliteFile(
+async function migrateFile(
   path: string,
-  remedy = `restore ${path} from a backup, or move it away to start with an empty database`,
-): void {
-  if (!statSync(path).isFile()) throw new CommandError(`${path} is not a file`, remedy);
-  const start = Buffer.alloc(sqliteMagic.length);
-  const descriptor = openSync(path, "r");
-  const read = readSync(descriptor, start);
-  closeSync(descriptor);
-  // SQLite takes a zero-byte file for a new database; here it is what a full disk or a bad copy leaves behind.
-  if (read === 0) throw new CommandError(`${path} is empty`, remedy);
-  if (start.toString("latin1") !== sqliteMagic)
-    throw new CommandError(`${path} is not a SQLite database`, remedy);
-}
-
-async function migrateFile(path: string): Promise<readonly string[]> {
+  onSnapshot: (snapshot: string) => void = () => {},
+): Promise<readonly string[]> {
   const db = new SqliteDatabase(path, { readwrite: true, create: true });
   const retry = (run: () => void) => retryWhileBusy(run, performance.now() + lockTimeoutMs);
   try {
@@ -57,14 +48,23 @@ async function migrateFile(path: string): Promise<readonly string[]> {
     db.run("PRAGMA foreign_keys = OFF");
     const snapshot = await keepSnapshot(db, path, retry);
     let applied: readonly string[];
+    let before: string | undefined;
     try {
       await retry(() => db.run("BEGIN IMMEDIATE"));
+      // Nobody else writes from here on: a copy made any sooner would lack what was written since.
+      before = await keepBeforeMigration(path, await schemaStatus(connectionOf(db)), () => hasPeople(db));
       applied = await applyMigrations(connectionOf(db), adoptTables);
       await retry(() => db.run("COMMIT"));
     } catch (error) {
       // Nothing was changed.
       if (snapshot !== undefined) rmSync(snapshot, { force: true });
-      throw error;
+      if (before === undefined) throw error;
+      if (db.inTransaction) db.run("ROLLBACK");
+      throw await settleFailure(path, before, error);
+    }
+    if (before !== undefined) {
+      dropSnapshots(path, before);
+      onSnapshot(before);
     }
     // Afterwards, since a database that is refused stays as it is.
     await retry(() => db.run("PRAGMA journal_mode = WAL"));
@@ -73,6 +73,10 @@ async function migrateFile(path: string): Promise<readonly string[]> {
     if (db.inTransaction) db.run("ROLLBACK");
     db.close();
   }
+}
+
+function hasPeople(db: SqliteDatabase): boolean {
+  return db.query('SELECT 1 FROM "user" LIMIT 1').get() !== null;
 }
 
 /** A copy of three starts at once is one; one of another time is another's. */

@@ -3,11 +3,15 @@ import postgresIndexes from "../../drizzle/postgres/0001_indexes.sql" with { typ
 import postgresSessionChanges from "../../drizzle/postgres/0002_session_changes.sql" with { type: "text" };
 import postgresForeignHash from "../../drizzle/postgres/0003_foreign_hash.sql" with { type: "text" };
 import postgresLimits from "../../drizzle/postgres/0004_limits.sql" with { type: "text" };
+import postgresLocks from "../../drizzle/postgres/0005_locks.sql" with { type: "text" };
+import postgresMail from "../../drizzle/postgres/0006_mail.sql" with { type: "text" };
 import sqliteInit from "../../drizzle/sqlite/0000_init.sql" with { type: "text" };
 import sqliteIndexes from "../../drizzle/sqlite/0001_indexes.sql" with { type: "text" };
 import sqliteSessionChanges from "../../drizzle/sqlite/0002_session_changes.sql" with { type: "text" };
 import sqliteForeignHash from "../../drizzle/sqlite/0003_foreign_hash.sql" with { type: "text" };
 import sqliteLimits from "../../drizzle/sqlite/0004_limits.sql" with { type: "text" };
+import sqliteLocks from "../../drizzle/sqlite/0005_locks.sql" with { type: "text" };
+import sqliteMail from "../../drizzle/sqlite/0006_mail.sql" with { type: "text" };
 
 /** One step of the schema, embedded in the executable as drizzle-kit wrote it. */
 export interface Migration {
@@ -38,6 +42,8 @@ export const migrations: Readonly<Record<"sqlite" | "pg", readonly Migration[]>>
     migration("0002_session_changes", sqliteSessionChanges, 1),
     migration("0003_foreign_hash", sqliteForeignHash, 1),
     migration("0004_limits", sqliteLimits, 1),
+    migration("0005_locks", sqliteLocks, 1),
+    migration("0006_mail", sqliteMail, 1),
   ],
   pg: [
     migration("0000_init", postgresInit, 1),
@@ -45,5 +51,7 @@ export const migrations: Readonly<Record<"sqlite" | "pg", readonly Migration[]>>
     migration("0002_session_changes", postgresSessionChanges, 1),
     migration("0003_foreign_hash", postgresForeignHash, 1),
     migration("0004_limits", postgresLimits, 1),
+    migration("0005_locks", postgresLocks, 1),
+    migration("0006_mail", postgresMail, 1),
   ],
 };

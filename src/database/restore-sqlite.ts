@@ -20,6 +20,8 @@ export interface Restored {
 interface Steps {
   /** Makes the folders where they are missing. */
   readonly beforeCopy: () => void;
+  /** Tries the copy before it is put anywhere. */
+  readonly tryCopy?: (copy: string, content: SqliteContent) => Promise<void>;
   /** Runs when the copy is on the disk and nobody can open the old one any more. */
   readonly beforeExchange: () => Promise<void>;
 }
@@ -32,7 +34,7 @@ interface Steps {
 export async function restoreSqlite(
   source: string,
   path: string,
-  { beforeCopy, beforeExchange }: Steps,
+  { beforeCopy, tryCopy, beforeExchange }: Steps,
 ): Promise<Restored> {
   const content = await checkSource(source, path);
   requireOwnLog(path);
@@ -42,6 +44,7 @@ export async function restoreSqlite(
     const copied = await checkSqlite(temporary, "try again");
     if (copied.users !== content.users || copied.sessions !== content.sessions)
       throw new CommandError(`${source} was written to while it was copied`, "try again");
+    await tryCopy?.(temporary, copied);
     giveToOwner(temporary, existsSync(path) ? path : dirname(path));
   };
   if (!existsSync(path)) {
@@ -128,7 +131,7 @@ function requireNoLog(path: string): void {
 }
 
 /** Root restores for the user whose server it is. */
-function giveToOwner(file: string, like: string): void {
+export function giveToOwner(file: string, like: string): void {
   if (process.geteuid?.() !== 0) return;
   const { uid, gid } = statSync(like);
   chownSync(file, uid, gid);

@@ -10,10 +10,12 @@ export interface User {
   readonly image: string | null;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Since when nobody signs in as this user; null where they may. */
+  readonly lockedAt: number | null;
 }
 
 /** With when the newest session that is still kept was made. */
-interface ListedUser extends User {
+export interface ListedUser extends User {
   readonly lastSessionAt: number | null;
 }
 
@@ -50,7 +52,7 @@ export interface UserPage {
 type Provider = Database["provider"];
 
 /** What the two dialects write differently. */
-const dialects = {
+export const dialects = {
   sqlite: {
     at: (parameter: number) => `?${parameter}`,
     milliseconds: (column: string) => column,
@@ -72,15 +74,17 @@ const dialects = {
   },
 } as const;
 
-function userColumns(provider: Provider): string {
+/** What `userOf` reads, of a table that goes by `u`. */
+export function userColumns(provider: Provider): string {
   const { milliseconds } = dialects[provider];
   return (
     "u.id, u.email, u.name, u.email_verified, u.image, " +
-    `${milliseconds("u.created_at")} AS created_at, ${milliseconds("u.updated_at")} AS updated_at`
+    `${milliseconds("u.created_at")} AS created_at, ${milliseconds("u.updated_at")} AS updated_at, ` +
+    "(SELECT l.locked_at FROM latchkey_lock l WHERE l.user_id = u.id) AS locked_at"
   );
 }
 
-function userOf(row: Row): User {
+export function userOf(row: Row): User {
   return {
     id: String(row["id"]),
     email: String(row["email"]),
@@ -89,16 +93,21 @@ function userOf(row: Row): User {
     image: textOrNull(row["image"]),
     createdAt: Number(row["created_at"]),
     updatedAt: Number(row["updated_at"]),
+    lockedAt: numberOrNull(row["locked_at"]),
   };
 }
 
-function textOrNull(value: unknown): string | null {
+function numberOrNull(value: unknown): number | null {
+  return value === null ? null : Number(value);
+}
+
+export function textOrNull(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
 /** Finds a user by id, or else by the stored form of an e-mail address. */
 export async function findUser(
-  { provider, read }: Database,
+  { provider, read }: Pick<Database, "provider" | "read">,
   id: string,
   email: string | undefined,
 ): Promise<User | undefined> {
@@ -138,7 +147,7 @@ export async function listUsers(
   return {
     users: page.map((row) => ({
       ...userOf(row),
-      lastSessionAt: row["last_session_at"] === null ? null : Number(row["last_session_at"]),
+      lastSessionAt: numberOrNull(row["last_session_at"]),
     })),
     next:
       rows.length > limit && last_ !== undefined
@@ -230,21 +239,4 @@ export async function updateUser(
     "name" in change ? change.name : change.email,
     now,
   ]);
-}
-
-/** Sets the password's hash. @returns false where the user has no account to keep one. */
-export async function updatePassword(
-  { query }: Transaction,
-  provider: Provider,
-  userId: string,
-  hash: string,
-  now: number,
-): Promise<boolean> {
-  const { at, instant } = dialects[provider];
-  const rows = await query(
-    `UPDATE account SET password = ${at(2)}, updated_at = ${instant(at(3))} ` +
-      `WHERE user_id = ${at(1)} AND provider_id = 'credential' RETURNING 1 AS one`,
-    [userId, hash, now],
-  );
-  return rows.length > 0;
 }

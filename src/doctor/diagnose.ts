@@ -1,10 +1,12 @@
 import type { Config, Environment, LoadedConfig } from "../config/config.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { brandChecks } from "./brand-check.ts";
+import { breachedChecks } from "./breached-check.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
 import { cookieChecks } from "./cookie-check.ts";
 import { databaseChecks, databaseDirectoryCheck } from "./database-check.ts";
 import { fileChecksOf } from "./file-check.ts";
+import { mailChecks, type MailQuestions } from "./mail-check.ts";
 import { proxyChecks } from "./proxy-check.ts";
 import { reasonOf } from "../errors.ts";
 import { secretCheck } from "./secret-check.ts";
@@ -16,13 +18,19 @@ export interface DiagnosisDeps {
   readonly now: () => number;
   /** Where the environment comes from, fit to print. */
   readonly from: string;
+  /** What is asked about mail beyond what is looked at anyway. */
+  readonly mail?: MailQuestions;
 }
 
 /** A group of checks, and the variables whose values it believes, the most telling first. */
 interface Examination {
   readonly name: string;
   readonly needs: (config: Config | undefined) => readonly string[];
-  readonly run: (loaded: LoadedConfig, now: () => number) => Promise<readonly Check[]> | readonly Check[];
+  readonly run: (
+    loaded: LoadedConfig,
+    now: () => number,
+    mail: MailQuestions,
+  ) => Promise<readonly Check[]> | readonly Check[];
 }
 
 const secretNames = ["BETTER_AUTH_SECRET", "BETTER_AUTH_SECRETS"];
@@ -64,16 +72,31 @@ const examinations: readonly Examination[] = [
     run: ({ config }) => proxyChecks(config),
   },
   {
+    name: "breached passwords",
+    needs: () => ["LATCHKEY_PASSWORD_BREACHED", "LATCHKEY_PASSWORD_BREACHED_URL"],
+    run: ({ config }) => breachedChecks(config),
+  },
+  {
     name: "brand",
     needs: () => ["LATCHKEY_BRAND_ACCENT", "LATCHKEY_BRAND_ACCENT_DARK"],
     run: ({ config }) => brandChecks(config),
   },
+  {
+    name: "mail server",
+    needs: () => ["SMTP_URL", "LATCHKEY_MAIL_FROM"],
+    run: ({ config }, now, questions) => mailChecks(config, now, questions),
+  },
 ];
 
 /** Runs every check, at once and each whatever the others find; changes nothing and never rejects. */
-export async function diagnose({ loadConfig, now, from }: DiagnosisDeps): Promise<readonly Check[]> {
+export async function diagnose({
+  loadConfig,
+  now,
+  from,
+  mail = {},
+}: DiagnosisDeps): Promise<readonly Check[]> {
   const sound = loadPartialConfig(loadConfig);
-  const groups = await Promise.all(examinations.map((examination) => examine(examination, sound, now)));
+  const groups = await Promise.all(examinations.map((examination) => examine(examination, sound, now, mail)));
   return [...configurationChecks(sound, from), ...groups.flat()];
 }
 
@@ -81,6 +104,7 @@ async function examine(
   { name, needs, run }: Examination,
   sound: PartialConfig,
   now: () => number,
+  mail: MailQuestions,
 ): Promise<readonly Check[]> {
   const { loaded, problems, unsound } = sound;
   const needed = needs(loaded?.config);
@@ -88,7 +112,7 @@ async function examine(
     return [impossible(name, needed, problems)];
   }
   try {
-    return await run(loaded, now);
+    return await run(loaded, now, mail);
   } catch (error) {
     return [
       failed(name, `could not be checked: ${reasonOf(error)}`, "correct that, and run latchkey doctor again"),

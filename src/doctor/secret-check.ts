@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { LoadedConfig } from "../config/config.ts";
+import { parseSecretList } from "../config/secret-list.ts";
 import { weaknessOf } from "../config/secret-strength.ts";
 import { secretPath } from "../data-directory.ts";
 import { secretFileRisk } from "../config/secret-file.ts";
@@ -34,7 +35,8 @@ export function secretCheck({ config, settings }: LoadedConfig): Check {
 /** Whether a generated secret is none of those that are set. */
 function differs(path: string, secrets: readonly string[]): boolean {
   try {
-    return !secrets.includes(readFileSync(path, "utf8").trim());
+    const [signing] = parseSecretList(readFileSync(path, "utf8")) ?? [];
+    return signing === undefined || !secrets.includes(signing.secret);
   } catch {
     return false;
   }
@@ -53,15 +55,21 @@ function generatedSecretCheck(dataDir: string, database: string): Check {
       ? failed(name, `the database exists, but its generated secret ${path} is missing`, restore)
       : passed(name, `not made yet: the first start makes ${path}`);
   }
-  let weakness: string | null;
+  let list: readonly string[];
   try {
-    weakness = weaknessOf(readFileSync(path, "utf8").trim());
+    list = parseSecretList(readFileSync(path, "utf8"))?.map(({ secret }) => secret) ?? [""];
   } catch {
     return failed(name, `${path} cannot be read by this user`, "run latchkey as the owner of that file");
   }
   const risk = secretFileRisk(path, { madeByUs: true });
   if (risk !== null) return failed(name, `${path} ${risk.reason}`, risk.remedy);
-  return weakness === null
+  const weakness = list.map(weaknessOf).find((reason) => reason !== null);
+  if (weakness === undefined && list.length > 1)
+    return passed(
+      name,
+      `generated, in ${path}: ${list.length} strong secrets, the first signs and all verify`,
+    );
+  return weakness === undefined
     ? passed(name, `generated, in ${path}, strong`)
     : failed(name, `${path} ${weakness}`, `${rotation} and OLD from that file, which then goes`);
 }

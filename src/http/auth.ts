@@ -6,7 +6,8 @@ import { storeUnavailable } from "../database/store-error.ts";
 import { withDeadline } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type AuthRouteName, type Route, routes } from "../routes.ts";
+import { type AuthRouteName, routes } from "../routes.ts";
+import type { Route } from "../routes/route.ts";
 import type { ReadSession } from "../session/get-session.ts";
 import type { ReadBody } from "./body.ts";
 import { createOnceAMinute } from "./once-a-minute.ts";
@@ -28,6 +29,14 @@ interface AuthCall {
 /** Answers as the API does, with its deadline and its line in the log. @throws AppError. */
 export type CallAuth = (call: AuthCall, context: RequestContext) => Promise<Response>;
 
+/** What came of a call: its status, the code of a refusal, and the reason that the log gives. */
+export interface AuthOutcome {
+  readonly name: AuthRouteName;
+  readonly status: number;
+  readonly code: string | undefined;
+  readonly reason: string | undefined;
+}
+
 export interface AuthCallDeps {
   readonly handle: Handle;
   readonly log: Log;
@@ -36,6 +45,8 @@ export interface AuthCallDeps {
   readonly pace: Pace;
   /** The clock, in ms. */
   readonly now: () => number;
+  /** Hears of every call, where somebody counts. */
+  readonly onOutcome?: ((outcome: AuthOutcome) => void) | undefined;
 }
 
 /** What the log says of an e-mail address that somebody typed. */
@@ -54,14 +65,15 @@ export function createEmailDescription(secret: string, isShown: boolean): Descri
 }
 
 /** Builds what the API and the pages' forms share: BetterAuth within a deadline, and the event. */
-export function createAuthCall({ handle, log, describeEmail, pace, now }: AuthCallDeps): CallAuth {
+export function createAuthCall({ handle, log, describeEmail, pace, now, onOutcome }: AuthCallDeps): CallAuth {
   const isDue = createOnceAMinute(now);
   return async (call, context) => {
     const unit = newUnit();
     const askedAt = performance.now();
-    const email = call.body?.["email"];
+    const email = call.body?.[call.name === "changeEmail" ? "newEmail" : "email"];
     const who = typeof email === "string" ? describeEmail(email) : {};
     const report = (status: number, code?: string) => {
+      onOutcome?.({ name: call.name, status, code, reason: unit.seen.reason });
       // A flood of those is a line a minute of each address.
       const silent = isRefusal(code) ? isDue(`${code} ${context.clientAddress}`) : 0;
       if (silent === null) return;
@@ -95,6 +107,7 @@ export function createAuthCall({ handle, log, describeEmail, pace, now }: AuthCa
       return response;
     } catch (error) {
       if (error instanceof AppError) report(error.status, error.code);
+      else onOutcome?.({ name: call.name, status: 500, code: undefined, reason: undefined });
       if (error instanceof AppError && isRefusal(error.code)) await pace(askedAt);
       throw error;
     }

@@ -1,12 +1,19 @@
-import { emailMaxLength, imageMaxLength, nameMaxLength, passwordMaxLength } from "../auth/input.ts";
 import type { Config } from "../config/config.ts";
 import { type AnyCode, codes, postCodes } from "../error-codes.ts";
 import { methodsOf, type NamedRoute, routeList } from "../routes.ts";
 import { sessionCookieName } from "../session/cookie.ts";
-
-/** A JSON Schema 2020-12, or another part of the document that nothing here looks into. */
-type Node = Readonly<Record<string, unknown>>;
-type Nodes = Readonly<Record<string, Node>>;
+import {
+  answerSchemas,
+  bodySchemas,
+  boolean,
+  type Node,
+  type Nodes,
+  object,
+  ref,
+  string,
+  text,
+  uri,
+} from "./openapi-schemas.ts";
 
 /** Builds `GET /openapi.json`: rendered once, for any origin's eyes. It changes with a restart alone. */
 export function createOpenApiAnswer(config: Config, version: string): () => Response {
@@ -93,6 +100,16 @@ function requestBody({ kind, body, form = [] }: NamedRoute): Node {
 function parametersOf({ name, callback, path }: NamedRoute, { trustedProxies }: Config): readonly Node[] {
   const parameter = (place: string, at: string, schema: Node) => ({ name: at, in: place, schema });
   if (callback === true) return [parameter("query", "callbackUrl", text)];
+  if (name === "recoveryLink")
+    return [
+      { ...parameter("path", "token", text), required: true },
+      { ...parameter("query", "callbackURL", text), required: true },
+    ];
+  if (name === "verifyEmail")
+    return [
+      { ...parameter("query", "token", text), required: true },
+      parameter("query", "callbackURL", text),
+    ];
   if (path.includes("{file}")) return [{ ...parameter("path", "file", assetName), required: true }];
   if (name === "getSession" || name === "session")
     return ["disableRefresh", "disableCookieCache"].map((at) => parameter("query", at, boolean));
@@ -102,11 +119,14 @@ function parametersOf({ name, callback, path }: NamedRoute, { trustedProxies }: 
 
 function responsesOf(route: NamedRoute, config: Config): Nodes {
   const isClosed = route.name === "signUp" && config.signUp === "closed";
-  const absent = isClosed ? "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL" : "EMAIL_PASSWORD_SIGN_UP_DISABLED";
-  const answered = codesOf(route).filter((code) => code !== absent);
+  const open = config.signUp === "open" ? "EMAIL_PASSWORD_SIGN_UP_DISABLED" : null;
+  const absent = isClosed ? "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL" : open;
+  const never = [absent, ...absentByMail(config)];
+  const answered = codesOf(route).filter((code) => !never.includes(code));
   const redirects = route.name === "forward" && config.trustedProxies.length > 0;
   return {
-    ...(isClosed ? {} : { "200": success(route) }),
+    ...(isClosed || isMailless(route, config) || route.ok === undefined ? {} : { "200": success(route) }),
+    ...(["recoveryLink", "verifyEmail"].includes(route.name) ? { "302": onward } : {}),
     ...(redirects ? { "302": signInRedirect } : {}),
     ...mapValues(
       Object.groupBy(answered, (code) => codes[code].status),
@@ -115,8 +135,31 @@ function responsesOf(route: NamedRoute, config: Config): Nodes {
   };
 }
 
+/** Whether a route does nothing, for want of mail. */
+function isMailless({ name, mails }: NamedRoute, { mail, emailVerification }: Config): boolean {
+  if (name === "sendVerificationEmail") return emailVerification === "off";
+  return mails === true && mail === null;
+}
+
+/** What is answered without mail alone, or with it alone. */
+function absentByMail({ mail, emailVerification }: Config): readonly AnyCode[] {
+  return [
+    ...(mail === null ? [] : (["RESET_PASSWORD_DISABLED", "CHANGE_EMAIL_DISABLED"] as const)),
+    ...(emailVerification === "off" ? [] : (["VERIFICATION_EMAIL_NOT_ENABLED"] as const)),
+    emailVerification === "required" ? "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL" : "EMAIL_NOT_VERIFIED",
+  ];
+}
+
 /** What every route of a kind may refuse, and what this one does besides. */
-function codesOf({ kind, methods, caller, hashes, refuses = [] }: NamedRoute): readonly AnyCode[] {
+function codesOf({
+  kind,
+  methods,
+  caller,
+  hashes,
+  mails,
+  limited,
+  refuses = [],
+}: NamedRoute): readonly AnyCode[] {
   const isAuth = kind === "session" || kind === "account";
   return [
     "INVALID_HOST",
@@ -125,6 +168,8 @@ function codesOf({ kind, methods, caller, hashes, refuses = [] }: NamedRoute): r
     ...(methods === "POST" ? postCodes : []),
     ...(isAuth ? (["INTERNAL_SERVER_ERROR", "STORE_UNAVAILABLE"] as const) : []),
     ...(isAuth && caller === "with a session" ? (["UNAUTHORIZED"] as const) : []),
+    ...(mails === true ? (["MAIL_QUEUE_FULL", "TOO_MANY_REQUESTS"] as const) : []),
+    ...(limited === true ? (["TOO_MANY_REQUESTS"] as const) : []),
     ...(hashes === true ? (["TOO_BUSY", "TOO_MANY_REQUESTS"] as const) : []),
     ...refuses,
   ];
@@ -205,10 +250,6 @@ function json(about: string, schema: Node, headers: Nodes): Node {
   return answer(about, headers, { "application/json": { schema } });
 }
 
-function ref(name: string): Node {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
 function required(schema: Node): Node {
   return { required: true, schema };
 }
@@ -217,21 +258,10 @@ function errorSchema(list: readonly AnyCode[]): Node {
   return { allOf: [ref("Error"), { properties: { code: { enum: list } } }] };
 }
 
-/** An object that has all of its fields but the optional ones. */
-function object(properties: Nodes, optional: readonly string[] = []): Node {
-  const needed = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: "object", properties, ...(needed.length === 0 ? {} : { required: needed }) };
-}
-
 function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) => Node): Nodes {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }
 
-const string = (more: Node): Node => ({ type: "string", ...more });
-const text = string({});
-const boolean = { type: "boolean" };
-const nullableText = { type: ["string", "null"] };
-const uri = string({ format: "uri" });
 const seconds = string({ pattern: "^[0-9]+$" });
 const requestId = string({ pattern: "^[A-Za-z0-9._-]{1,64}$" });
 const assetName = string({ pattern: "^latchkey-[0-9a-f]{16}\\.(?:css|js|svg|woff2)$" });
@@ -249,69 +279,9 @@ const identity = {
   "X-Auth-Email-Verified": required({ enum: ["true", "false"] }),
   "X-Auth-Name": percentEncoded,
 };
+const onward = answer("On to `callbackURL`.", { ...uncached, Location: required(uri) });
 const signInRedirect = answer("To the sign-in page, and from there back.", {
   ...uncached,
   ...vary,
   Location: required(uri),
 });
-
-const instants = { createdAt: string({ format: "date-time" }), updatedAt: string({ format: "date-time" }) };
-const session = { id: text, userId: text, expiresAt: string({ format: "date-time" }), ...instants };
-const person = { id: text, name: text, email: string({ format: "email" }), emailVerified: boolean };
-const user = ref("User");
-const status = { enum: ["ok", "unavailable"] };
-const database = object({ status, latencyMs: { type: "number", minimum: 0 }, idle: { const: true } }, [
-  "latencyMs",
-  "idle",
-]);
-const count = { type: "integer", minimum: 0 };
-const workers = object({ status: { enum: ["ok", "missing"] }, serving: count, configured: count });
-const migrations = object({
-  status: { enum: ["ok", "pending"] },
-  pending: count,
-});
-
-/** What answers are made of. A session's `token` is its secret, but its id in `list-sessions`. */
-const answerSchemas: Nodes = {
-  Error: object({ code: string({ pattern: "^[A-Z][A-Z0-9_]*$" }), message: text }),
-  User: object({ ...person, image: nullableText, ...instants }),
-  Session: object({ ...session, token: text, ipAddress: nullableText, userAgent: nullableText }),
-  SessionWithUser: object({ session: ref("Session"), user }),
-  Nobody: object({ user: { type: "null" }, session: { type: "null" } }),
-  SessionOrNull: { oneOf: [ref("SessionWithUser"), { type: "null" }] },
-  SessionOrNobody: { oneOf: [ref("SessionWithUser"), ref("Nobody")] },
-  SessionList: { type: "array", items: ref("Session") },
-  Verified: object({ valid: { const: true }, user, session: object(session) }),
-  SignedUp: object({ token: text, user }),
-  SignedIn: object({ redirect: boolean, token: text, url: text, user }, ["url"]),
-  SignedOut: object({ success: boolean }),
-  Revoked: object({ status: boolean }),
-  PasswordChanged: object({ token: nullableText, user }),
-  UserDeleted: object({ success: { const: true }, message: text }),
-  Done: object({ status: { const: true } }),
-  Alive: object({ status: { const: "ok" }, version: text }),
-  OpenApi: { type: "object", required: ["openapi"] },
-  Health: object({ status, version: text, checks: object({ database, migrations, workers }, ["workers"]) }),
-};
-
-/** What bodies are made of. Lengths count code points. */
-function bodySchemas(passwordMinLength: number): Nodes {
-  const name = string({ maxLength: nameMaxLength });
-  const email = string({ format: "email", maxLength: emailMaxLength });
-  const image = { type: ["string", "null"], pattern: "^(https?:.*)?$", maxLength: imageMaxLength };
-  const newPassword = string({ minLength: passwordMinLength, maxLength: passwordMaxLength });
-  // Every password that was ever accepted fits; BetterAuth refuses longer ones unread, in UTF-16 units.
-  const password = string({ maxLength: 512 });
-  const more = { callbackURL: string({ format: "uri-reference" }), rememberMe: boolean };
-  const profile = { name, email, password: newPassword, image: { ...image, type: "string" } };
-  return {
-    SignUp: object({ ...profile, ...more }, ["image", ...Object.keys(more)]),
-    SignIn: object({ email, password, ...more }, Object.keys(more)),
-    PasswordChange: object({ currentPassword: password, newPassword, revokeOtherSessions: boolean }, [
-      "revokeOtherSessions",
-    ]),
-    UserUpdate: { ...object({ name, image }, ["name", "image"]), minProperties: 1 },
-    UserDeletion: object({ password: { ...password, minLength: 1 } }),
-    SessionRevocation: object({ token: text }),
-  };
-}

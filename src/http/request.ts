@@ -97,10 +97,16 @@ export function nameFields({ requestId, traceparent }: RequestName): Readonly<Re
 }
 
 /** Makes request ids that are unique across processes and cost next to nothing: a random prefix and a counter. */
-export function createRequestIds(): () => string {
+export function createRequestIds(): RequestIds {
   const prefix = crypto.randomUUID().slice(0, 13);
   let count = 0;
-  return () => `${prefix}-${(count++).toString(36)}`;
+  return { next: () => `${prefix}-${(count++).toString(36)}`, given: () => count };
+}
+
+export interface RequestIds {
+  readonly next: () => string;
+  /** How many there have been: one a request. */
+  readonly given: () => number;
 }
 
 /** The address of a peer that cannot be parsed. */

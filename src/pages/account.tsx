@@ -45,6 +45,15 @@ export function createAccountPages(deps: PageDeps) {
         notice: "name",
       }),
     changePassword: (page: PageRequest) => changePassword(deps, page),
+    changeEmail: (page: PageRequest) =>
+      act(deps, page, {
+        form: "email",
+        route: "changeEmail",
+        body: { newEmail: (page.fields["email"] ?? "").trim() },
+        required: { newEmail: page.texts.messages.enterEmail },
+        names,
+        notice: "email-asked",
+      }),
     revoke: (page: PageRequest) =>
       act(deps, page, {
         form: "sessions",

@@ -139,6 +139,7 @@ function siteOf(config: Config, { stylesheet, script, icon, font }: Assets): Sit
       iconPath: icon.path,
       fontPath: font.path,
     },
+    mails: config.mail !== null,
     contact: config.contact === null ? null : contactOf(config.contact),
     signUp: config.signUp,
     passwordMinLength: config.passwordMinLength,

@@ -14,10 +14,14 @@ import type { ReadSession } from "../session/get-session.ts";
 import { createAccountPages } from "./account.tsx";
 import { createPageAnswers, type PageAnswers, withCookies } from "./answer.tsx";
 import { createPageCalls, refusalIn } from "./calls.ts";
+import { type ConfirmPageDeps, createConfirmPages } from "./confirm.tsx";
 import { createEntryPages, type PageHandler } from "./entry.tsx";
 import { createPageRequestReader } from "./page-request.ts";
+import { createRecoveryPages, type RecoveryPageDeps } from "./recovery.tsx";
 
-export interface PagesDeps {
+export interface PagesDeps
+  extends Pick<RecoveryPageDeps, "findRecovery" | "findInvitation">,
+    Pick<ConfirmPageDeps, "findLink"> {
   readonly config: Config;
   readonly rules: InputRules;
   readonly logFailure: LogFailure;
@@ -56,12 +60,15 @@ function otherLoopbackName({ request, url }: RequestContext, baseUrl: string): s
 
 /** Builds the hosted pages: plain forms, whose work BetterAuth does by the API's own way. */
 export function createPages(deps: PagesDeps): Pages {
-  const { config, rules, now } = deps;
+  const { config } = deps;
   const answers = createPageAnswers(config);
   const calls = createPageCalls(deps.call, deps.readSession, deps.logFailure);
   const readRequest = createPageRequestReader(deps);
-  const entry = createEntryPages({ config, rules, answers, calls, now });
-  const account = createAccountPages({ config, rules, answers, calls, now });
+  const pageDeps = { ...deps, answers, calls };
+  const entry = createEntryPages(pageDeps);
+  const account = createAccountPages(pageDeps);
+  const recovery = createRecoveryPages(pageDeps);
+  const confirm = createConfirmPages(pageDeps);
   const on = (get: PageHandler, post?: PageHandler) => async (context: RequestContext) => {
     const handle = context.request.method === "POST" ? post : get;
     if (handle === undefined) throw methodNotAllowed(["GET", "HEAD"]);
@@ -77,7 +84,11 @@ export function createPages(deps: PagesDeps): Pages {
       signInPage: on(entry.showSignIn, entry.signIn),
       signUpPage: on(entry.showSignUp, entry.signUp),
       signOutPage: on(entry.showSignOut, entry.signOut),
-      forgottenPage: on(entry.showForgotten),
+      forgottenPage: on(entry.showForgotten, entry.sendRecovery),
+      recoveryPage: on(recovery.show, recovery.set),
+      confirmPage: on(confirm.showLink, confirm.useLink),
+      verifyPage: on(confirm.showCode, confirm.useCode),
+      emailForm: form(account.changeEmail),
       accountPage: on(account.show),
       profileForm: form(account.rename),
       passwordForm: form(account.changePassword),

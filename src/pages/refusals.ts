@@ -46,6 +46,8 @@ export function explainRefusal(refusal: Refusal, names: FormNames, texts: Texts)
     case "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL":
     case "USER_ALREADY_EXISTS":
       return { fields: { email: messages.emailTaken } };
+    case "INVALID_CODE":
+      return { fields: { code: messages.wrongCode } };
     case "INVALID_PASSWORD":
       return { fields: { [password]: messages.currentPasswordWrong } };
     case "PASSWORD_TOO_SHORT":
@@ -58,6 +60,8 @@ export function explainRefusal(refusal: Refusal, names: FormNames, texts: Texts)
       return { fields: { [newPassword]: messages.notThisSite } };
     case "PASSWORD_IS_PERSONAL":
       return { fields: { [newPassword]: messages.notYourself } };
+    case "PASSWORD_BREACHED":
+      return { fields: { [newPassword]: messages.notBreached } };
     case "VALIDATION_ERROR":
       return explainValidation(refusal.message, messages);
   }
@@ -105,6 +109,15 @@ const notices: ReadonlyMap<string, keyof Messages> = new Map([
   ["welcome", "welcome"],
   ["welcome-back", "welcomeBack"],
   ["signed-out", "signedOut"],
+  ["recovered", "passwordSet"],
+  ["link-sent", "linkSent"],
+  ["check-mail", "checkMail"],
+  ["not-verified", "notVerified"],
+  ["code-sent", "checkMail"],
+  ["verified", "addressConfirmed"],
+  ["email-changed", "addressChanged"],
+  ["email-restored", "addressRestored"],
+  ["email-asked", "changeAsked"],
   ["name", "nameSaved"],
   ["password", "passwordChanged"],
   ["password-everywhere", "passwordChangedEverywhere"],

@@ -120,13 +120,27 @@ export type ReadToken = (rawValue: string) => string | null;
 /**
  * Builds `ReadToken` with a memory: whether a value is signed never changes, so that a session's later requests cost
  * no HMAC. Bounded; values that do not verify are not kept.
+ * @param latest says which secrets count by now, and is asked where none that is known made a signature. While they are the
+ * same it gives the same array.
  */
-export function createTokenReader(secrets: readonly string[]): ReadToken {
+export function createTokenReader(
+  first: readonly string[],
+  latest: () => readonly string[] = () => first,
+): ReadToken {
   const verified = createBoundedMap<string>(verifiedMax);
+  let secrets = first;
+  const verify = (value: string) => {
+    const signed = verifySignedToken(value, secrets);
+    if (signed !== null) return signed;
+    const now = latest();
+    if (now === secrets) return null;
+    secrets = now;
+    return verifySignedToken(value, secrets);
+  };
   return (rawValue) => {
     const known = verified.get(rawValue);
     if (known !== undefined) return known;
-    const signed = verifySignedToken(cookieValue(rawValue), secrets);
+    const signed = verify(cookieValue(rawValue));
     if (signed === null) return null;
     if (rawValue.length > rememberedLength) return signed.token;
     // A copy: a slice would keep the whole header it was cut from.

@@ -1,12 +1,13 @@
 import type { Config } from "../config/config.ts";
 import type { Readiness } from "../http/health.ts";
+import type { Figures } from "../metrics/figures.ts";
 
 /** What a worker needs to begin. */
 export interface WorkerStart {
   readonly kind: "start";
   /** From 1. */
   readonly number: number;
-  /** Complete: port, secrets and the worker's own part of the connections. Passed on, never read anew: all have the same. */
+  /** Complete, but for a generated secret: port and the worker's own part of the connections. Passed on, never read anew: all have the same. */
   readonly config: Config;
   /** The supervisor's process id: whose end is the worker's. */
   readonly supervisor: number;
@@ -30,7 +31,11 @@ export type ToWorker =
   /** Say what you find. */
   | { readonly kind: "look"; readonly id: number }
   /** What all workers find. */
-  | { readonly kind: "readiness"; readonly id: number; readonly readiness: Readiness };
+  | { readonly kind: "readiness"; readonly id: number; readonly readiness: Readiness }
+  /** Say what you have counted, and, where it is asked, what is the same to all. */
+  | { readonly kind: "count"; readonly id: number; readonly withShared: boolean }
+  /** What all workers have counted. */
+  | { readonly kind: "figures"; readonly id: number; readonly figures: Figures };
 
 /** From a worker to the supervisor. */
 export type FromWorker =
@@ -50,7 +55,17 @@ export type FromWorker =
   | { readonly kind: "pong" }
   | { readonly kind: "found"; readonly id: number; readonly readiness: Readiness }
   /** What do all workers find? */
-  | { readonly kind: "ask"; readonly id: number };
+  | { readonly kind: "ask"; readonly id: number }
+  /** The answer to a count; 0 of one that nobody asked for, at the end. */
+  | {
+      readonly kind: "counted";
+      readonly id: number;
+      readonly figures: Figures;
+      /** Of the database, the same to all; null where it was not asked. */
+      readonly shared: Figures | null;
+    }
+  /** What have all workers counted? */
+  | { readonly kind: "gather"; readonly id: number };
 
 /** How a drain came to its end. */
 export type DrainReason = "drained" | "drain timeout";

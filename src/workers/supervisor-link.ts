@@ -1,6 +1,8 @@
 import type { InTurn } from "../auth/hash-slots.ts";
 import type { HashLine } from "../auth/hash-line.ts";
 import { CommandError } from "../errors.ts";
+import type { Counted } from "../metrics/counting.ts";
+import type { Figures } from "../metrics/figures.ts";
 import type { Readiness } from "../http/health.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { createRemoteHashing } from "./remote-hashing.ts";
@@ -18,6 +20,12 @@ export interface SupervisorLink {
   readonly inTurn: InTurn;
   /** What all workers find. */
   readonly readiness: () => Promise<Readiness>;
+  /** What all workers have counted. */
+  readonly figures: () => Promise<Figures>;
+  /** @param counted is asked whenever the supervisor wants to know. */
+  answerCounts(counted: Counted, name: string): void;
+  /** Says once more what this worker has counted: it ends. */
+  tellFigures(): void;
   /** @param look says what this worker finds, whenever the supervisor asks. */
   answerLooks(look: () => Promise<Readiness>): void;
   send(message: FromWorker): void;
@@ -39,10 +47,12 @@ export function openSupervisorLink(): SupervisorLink {
   const closed = Promise.withResolvers<void>();
   const hashing = createRemoteHashing(send);
   const asked = new Map<number, (readiness: Readiness) => void>();
+  const gathered = new Map<number, (figures: Figures) => void>();
   let askedLast = 0;
   /** What is on its way to whoever asked, and to whoever asks meanwhile. */
   let asking: Promise<Readiness> | undefined;
   let look: () => Promise<Readiness> = () => new Promise(() => {});
+  let count: (id: number, withShared: boolean) => Promise<void> = () => new Promise(() => {});
   process.on("disconnect", closed.resolve);
   process.on("message", (message: ToWorker) => {
     hashing.receive(message);
@@ -53,6 +63,8 @@ export function openSupervisorLink(): SupervisorLink {
     else if (message.kind === "look")
       void look().then((readiness) => send({ kind: "found", id: message.id, readiness }));
     else if (message.kind === "readiness") asked.get(message.id)?.(message.readiness);
+    else if (message.kind === "count") void count(message.id, message.withShared);
+    else if (message.kind === "figures") gathered.get(message.id)?.(message.figures);
   });
   const ask = async (): Promise<Readiness> => {
     const id = (askedLast += 1);
@@ -72,9 +84,23 @@ export function openSupervisorLink(): SupervisorLink {
       asking ??= ask().finally(() => (asking = undefined));
       return asking;
     },
+    async figures() {
+      const id = (askedLast += 1);
+      const answer = Promise.withResolvers<Figures>();
+      gathered.set(id, answer.resolve);
+      send({ kind: "gather", id });
+      return await answer.promise.finally(() => gathered.delete(id));
+    },
     answerLooks(own) {
       look = own;
     },
+    answerCounts(counted, name) {
+      count = async (id, withShared) => {
+        const shared = withShared ? await counted.shared() : null;
+        send({ kind: "counted", id, figures: counted.figures(name), shared });
+      };
+    },
+    tellFigures: () => void count(0, false),
     send,
   };
 }

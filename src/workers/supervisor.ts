@@ -14,6 +14,8 @@ export interface Supervisor {
   restart(): Promise<void>;
   /** What all workers find, within 1.9 s. */
   readiness(): Promise<Readiness>;
+  /** Workers that listen. */
+  serving(): number;
   /**
    * Has all finish what is under way, at once, so that each has its whole time; then they close their databases one after the
    * other, so that the last has a SQLite file to itself and brings its log into it.
@@ -202,6 +204,7 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
       if (last === undefined || now - last.at > foundForMs) last = { at: now, found: look() };
       return await last.found;
     },
+    serving: () => slots.filter(({ current }) => current !== null).length,
     async drain() {
       stopReplacing();
       const ending = [...processes];

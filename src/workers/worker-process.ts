@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Readiness } from "../http/health.ts";
 import { CommandError } from "../errors.ts";
+import type { Figures } from "../metrics/figures.ts";
 import type { DrainReason, FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import type { HashingMember } from "./shared-hashing.ts";
 
@@ -15,6 +16,10 @@ export interface WorkerProcess {
   ping(): Promise<void>;
   /** Asks what it finds; null where it ends instead. */
   look(): Promise<Readiness | null>;
+  /** Asks what it has counted, and what is the same to all: @returns that, or null where it ends or was not asked. */
+  count(withShared: boolean): Promise<Figures | null>;
+  /** What it said last that it had counted. */
+  lastFigures(): Figures;
   /** Has it finish what is under way. Resolves once it has, or has ended. */
   drain(): Promise<DrainReason>;
   /** Has it close its database and end. Resolves once it has. */
@@ -30,12 +35,14 @@ export interface WorkerDeps {
   readonly joinHashing: (send: (message: ToWorker) => void) => HashingMember;
   /** What all workers find. */
   readonly readiness: () => Promise<Readiness>;
+  /** What all workers have counted. */
+  readonly figures: () => Promise<Figures>;
   /** Hears every line that it writes, without its line feed. */
   readonly onLine: (line: string) => void;
 }
 
-/** The executable that runs, also when another one was put in its place: all workers are of one version. */
-function ownCommand(): readonly string[] {
+/** The executable that runs, also when another one was put in its place: all that it starts are of one version. */
+export function ownCommand(): readonly string[] {
   const self = "/proc/self/exe";
   const executable = existsSync(self) ? self : process.execPath;
   const isCompiled = Bun.main.startsWith("/$bunfs/");
@@ -48,6 +55,8 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
   // Whoever waits for it hears of it.
   listening.promise.catch(() => {});
   const looks = new Map<number, (readiness: Readiness) => void>();
+  const counts = new Map<number, (shared: Figures | null) => void>();
+  let figures: Figures = {};
   let lookedLast = 0;
   const drained = Promise.withResolvers<DrainReason>();
   let ponged = Promise.withResolvers<void>();
@@ -60,6 +69,11 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
     else if (message.kind === "drained") drained.resolve(message.reason);
     else if (message.kind === "pong") ponged.resolve();
     else if (message.kind === "found") looks.get(message.id)?.(message.readiness);
+    else if (message.kind === "counted") {
+      figures = message.figures;
+      counts.get(message.id)?.(message.shared);
+    } else if (message.kind === "gather")
+      void deps.figures().then((all) => send({ kind: "figures", id: message.id, figures: all }));
     else if (message.kind === "ask")
       void deps.readiness().then((readiness) => send({ kind: "readiness", id: message.id, readiness }));
   };
@@ -103,6 +117,14 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
       send({ kind: "look", id });
       return Promise.race([found.promise, ended.then(() => null)]).finally(() => looks.delete(id));
     },
+    count(withShared) {
+      const id = (lookedLast += 1);
+      const counted = Promise.withResolvers<Figures | null>();
+      counts.set(id, counted.resolve);
+      send({ kind: "count", id, withShared });
+      return Promise.race([counted.promise, ended.then(() => null)]).finally(() => counts.delete(id));
+    },
+    lastFigures: () => figures,
     async drain() {
       send({ kind: "drain" });
       return await Promise.race([drained.promise, ended.then(() => "drained" as const)]);

@@ -4,8 +4,10 @@ import { createDevices } from "../../src/auth/device-cookie.ts";
 const secret = "q0V8y3cXrJm5Zb1sTnGfWk7Hd2LpAe9RuYi4Ox6BzNE=";
 const older = "Zk4Wm9Rt2Qy7Bx5Lc8Vn3Hj6Fp1Gd0SaUeIoXzTqMwE=";
 const open = (secrets: readonly string[] = [secret], secure = false) =>
-  createDevices({ secrets, secure, sameSite: "lax" });
+  createDevices({ secrets, secure, sameSite: "lax", now: () => at });
 const cookieIn = (set: readonly string[]) => set[0]?.split(";")[0] ?? "";
+
+let at = Date.now();
 
 describe("S13: device cookies", () => {
   test("name a browser at the account that it signed in to, and at no other", () => {
@@ -25,6 +27,18 @@ describe("S13: device cookies", () => {
     const devices = open();
     const first = cookieIn(devices.remember(null, "ann@example.com"));
     expect(cookieIn(devices.remember(first, "ann@example.com"))).toBe(first);
+  });
+
+  test("end with what the account ends, and begin anew at the next sign-in", () => {
+    const devices = open();
+    const ann = "ann@example.com";
+    const before = cookieIn(devices.remember(null, ann));
+    const endedAt = at;
+    expect(devices.find(before, ann, endedAt - 1)).not.toBeNull();
+    expect(devices.find(before, ann, endedAt)).toBeNull();
+    at += 5;
+    const after = cookieIn(devices.remember(before, ann, endedAt));
+    expect(devices.find(after, ann, endedAt)).not.toBeNull();
   });
 
   test("of three people who share a browser are kept, the latest first", () => {

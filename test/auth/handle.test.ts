@@ -5,6 +5,7 @@ import { createEndings } from "../../src/session/endings.ts";
 import { createAuth } from "../../src/auth/better-auth.ts";
 import { type AuthRequest, createHandle } from "../../src/auth/handle.ts";
 import { createHashLine } from "../../src/auth/hash-line.ts";
+import { createInvitations } from "../../src/auth/invitation.ts";
 import { createHashSlots } from "../../src/auth/hash-slots.ts";
 import { createPasswords, type Passwords } from "../../src/auth/password.ts";
 import { createUnits, newUnit } from "../../src/auth/unit-of-work.ts";
@@ -38,7 +39,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     const { config } = load({ BETTER_AUTH_SECRET: secret });
     const units = createUnits(database, () => {});
     const hashing: Passwords = {
-      ...createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false }),
+      ...createPasswords({ inTurn: createHashSlots(1), foreignKinds: async () => [] }),
       ...passwords,
     };
     const cookieName = "better-auth.session_token";
@@ -51,6 +52,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       passwords: hashing,
       cookieName,
       endings,
+      mayTell: async () => false,
     });
     const background: Promise<void>[] = [];
     const rehashErrors: unknown[] = [];
@@ -58,6 +60,13 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       auth: async () => auth,
       units,
       passwords: hashing,
+      invitations: createInvitations({ config, database, rules: inputRules, now: Date.now }),
+      answerMailRoute: () => undefined,
+      findRecovery: async () => null,
+      notices: { of: async () => {} },
+      isNewDevice: async () => false,
+      hidesTaken: false,
+      mayMail: async () => true,
       baseUrl: config.baseUrl,
       secrets: [secret],
       cookieName,
@@ -66,7 +75,6 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       limits: null,
       onLimitError: () => undefined,
       present: async () => null,
-      onRehash: () => {},
       onRehashError: (error: unknown) => void rehashErrors.push(error),
       inBackground: (work: Promise<void>) => void background.push(work),
     };
@@ -133,6 +141,9 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
     const handle = createHandle({
       ...deps,
       limits: {
+        isNewDevice: async () => false,
+        mayTell: async () => false,
+        mayMail: async () => true,
         refuseKnown() {
           throw new LimitReached("account", 2_500);
         },
@@ -199,7 +210,7 @@ describe.each(dialects)("createHandle on %s", (dialect) => {
       hash: async (plain) => {
         begun.resolve();
         await gate.promise;
-        return await createPasswords({ inTurn: createHashSlots(1), hasForeignHashes: () => false }).hash(
+        return await createPasswords({ inTurn: createHashSlots(1), foreignKinds: async () => [] }).hash(
           plain,
         );
       },

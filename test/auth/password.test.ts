@@ -1,12 +1,15 @@
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { createHashSlots } from "../../src/auth/hash-slots.ts";
-import { createPasswords } from "../../src/auth/password.ts";
+import { betterAuthKind, createPasswords } from "../../src/auth/password.ts";
 
 setDefaultTimeout(30_000);
 
 const open = (concurrency = 2, foreign = false) =>
-  createPasswords({ inTurn: createHashSlots(concurrency), hasForeignHashes: () => foreign });
+  createPasswords({
+    inTurn: createHashSlots(concurrency),
+    foreignKinds: async () => (foreign ? [betterAuthKind] : []),
+  });
 
 /** Made by better-auth 1.7.7's own hashPassword for "correct horse battery staple ﬁ" (NFKC: "fi"). */
 const scrypt =
@@ -181,7 +184,7 @@ describe("createPasswords", () => {
     const costOf = async (stored: string | null, foreign: boolean) => {
       let scrypted = 0;
       const { verify, hash, balance } = createPasswords(
-        { inTurn: createHashSlots(1), hasForeignHashes: () => foreign },
+        { inTurn: createHashSlots(1), foreignKinds: async () => (foreign ? [betterAuthKind] : []) },
         async (compared) => {
           scrypted += 1;
           return await verifyPassword(compared);

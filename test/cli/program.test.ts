@@ -14,6 +14,9 @@ const commands = [
   "backup",
   "restore",
   "users",
+  "invite",
+  "mail",
+  "passwords",
   "events",
 ] as const;
 
@@ -108,6 +111,18 @@ describe("help", () => {
     expect(stdout).toContain("--json");
     expect(stdout).toContain("With --json");
     expect((await runCommand(["help", name])).stdout).toBe(stdout);
+  });
+
+  test.each([
+    { argv: ["invite", "list"], usage: "latchkey invite list [options]", keys: ["invitations", "expiresAt"] },
+    { argv: ["invite", "withdraw"], usage: "latchkey invite withdraw [options] <id>", keys: ["id"] },
+    { argv: ["secret", "rotate"], usage: "latchkey secret rotate [options]", keys: ["secrets", "dropFrom"] },
+  ])("of $argv is its own, and tells the keys of its JSON", async ({ argv, usage, keys }) => {
+    const text = await helpOf(argv);
+    expect(text).toStartWith(`Usage: ${usage}\n`);
+    const claimed = text.split("With --json").slice(1).join("");
+    for (const key of keys) expect(claimed).toContain(`"${key}":`);
+    expect(await helpOf(argv.slice(0, 1))).toMatch(new RegExp(`^ {2}${argv[1]} `, "m"));
   });
 
   test.each([

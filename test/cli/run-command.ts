@@ -39,7 +39,10 @@ export async function runCommand(
     stdout: (text) => stdout.push(`${text}\n`),
     stderr: (text) => stderr.push(`${text}\n`),
     prompt: (text) => stderr.push(text),
+    isTerminal: false,
+    drained: async () => {},
     stdin: () => process.stdin,
+    isInteractive: () => false,
     now,
   });
   return { exitCode, stdout: stdout.join(""), stderr: stderr.join("") };

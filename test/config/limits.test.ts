@@ -7,6 +7,7 @@ describe("the limits", () => {
       expect(load({ NODE_ENV }).config.limits).toEqual({
         signIn: { points: 50, seconds: 900 },
         signUp: { points: 60, seconds: 3_600 },
+        mail: { points: 1_000, seconds: 3_600 },
         connections: 1_000,
       });
   });

@@ -16,7 +16,9 @@ describe("loadConfig", () => {
       secure: false,
       database: { driver: "sqlite", path: "/srv/latchkey/data/latchkey.db" },
       dataDir: "/srv/latchkey/data",
+      backups: null,
       secrets: [],
+      secretsVersion: 0,
       trustedOrigins: [3000, 3001, 8000, 5173, 4321, 8080].map((port) => `http://localhost:${port}`),
       defaultRedirectUrl: "http://localhost:3000",
       defaultRedirectIsGuess: true,
@@ -27,6 +29,7 @@ describe("loadConfig", () => {
       signUpDomains: [],
       passwordMinLength: 8,
       passwordCommon: "refuse",
+      passwordBreached: null,
       sessionExpiresInSeconds: 604_800,
       sessionUpdateAgeSeconds: 86_400,
       sessionMaxAgeSeconds: 2_592_000,
@@ -36,15 +39,21 @@ describe("loadConfig", () => {
       logFormat: "json",
       logEmails: false,
       hashConcurrency: 3,
+      hashesOnSpareCore: true,
       hashQueue: 256,
       brandName: "latchkey",
       brandLogoUrl: null,
       brandAccent: "#3355cc",
       brandAccentDark: "#3355cc",
       contact: null,
+      metrics: null,
+      mail: null,
+      emailVerification: "off",
+      mailNewDevice: true,
       limits: {
         signIn: { points: 50, seconds: 900 },
         signUp: { points: 60, seconds: 3_600 },
+        mail: { points: 1_000, seconds: 3_600 },
         connections: 1_000,
       },
     });
@@ -72,6 +81,7 @@ describe("loadConfig", () => {
       LATCHKEY_SIGN_UP_DOMAINS: "Example.com, bücher.example,example.com",
       LATCHKEY_PASSWORD_MIN_LENGTH: "15",
       LATCHKEY_PASSWORD_COMMON: "allow",
+      LATCHKEY_PASSWORD_BREACHED: "api",
       LATCHKEY_SESSION_EXPIRES_IN: "12h",
       LATCHKEY_SESSION_UPDATE_AGE: "30m",
       LATCHKEY_SESSION_MAX_AGE: "2d",
@@ -86,6 +96,8 @@ describe("loadConfig", () => {
       LATCHKEY_BRAND_NAME: "Example",
       LATCHKEY_BRAND_LOGO_URL: "https://docs.example.com/logo.svg",
       LATCHKEY_BRAND_ACCENT: "#0A7D5A",
+      LATCHKEY_METRICS_LISTEN: "[::]:9464",
+      LATCHKEY_METRICS_TOKEN: STRONG_SECRET,
     });
     expect(config).toEqual({
       host: "0.0.0.0",
@@ -100,7 +112,9 @@ describe("loadConfig", () => {
         connections: 40,
       },
       dataDir: "/var/lib/latchkey",
+      backups: null,
       secrets: [STRONG_SECRET],
+      secretsVersion: 1,
       trustedOrigins: ["https://docs.example.com", "https://api.example.com", "https://auth.example.com"],
       defaultRedirectUrl: "https://docs.example.com/welcome",
       defaultRedirectIsGuess: false,
@@ -111,6 +125,7 @@ describe("loadConfig", () => {
       signUpDomains: ["example.com", "xn--bcher-kva.example"],
       passwordMinLength: 15,
       passwordCommon: "allow",
+      passwordBreached: { by: "api", url: "https://api.pwnedpasswords.com/range" },
       sessionExpiresInSeconds: 43_200,
       sessionUpdateAgeSeconds: 1_800,
       sessionMaxAgeSeconds: 172_800,
@@ -120,15 +135,21 @@ describe("loadConfig", () => {
       logFormat: "pretty",
       logEmails: true,
       hashConcurrency: 2,
+      hashesOnSpareCore: false,
       hashQueue: 64,
       brandName: "Example",
       brandLogoUrl: "https://docs.example.com/logo.svg",
       brandAccent: "#0a7d5a",
       brandAccentDark: "#0a7d5a",
       contact: null,
+      metrics: { listen: { host: "::", port: 9464 }, token: STRONG_SECRET },
+      mail: null,
+      emailVerification: "off",
+      mailNewDevice: true,
       limits: {
         signIn: { points: 50, seconds: 900 },
         signUp: { points: 60, seconds: 3_600 },
+        mail: { points: 1_000, seconds: 3_600 },
         connections: 1_000,
       },
     });
@@ -211,6 +232,14 @@ describe("loadConfig", () => {
     expect(load({}, { cpuCount }).config.hashConcurrency).toBe(hashConcurrency);
   });
 
+  test.each([
+    [1, {}, false],
+    [2, {}, true],
+    [4, { LATCHKEY_HASH_CONCURRENCY: "3" }, false],
+  ])("has a spare core on %i cores with %p: %p", (cpuCount, env, isSpare) => {
+    expect(load(env, { cpuCount }).config.hashesOnSpareCore).toBe(isSpare);
+  });
+
   test("says why there are not as many hashes as cores", () => {
     const [problem] = problemsOf({ LATCHKEY_HASH_CONCURRENCY: "4" });
     expect(problem).toMatchObject({
@@ -240,6 +269,7 @@ describe("loadConfig", () => {
     ["LATCHKEY_PASSWORD_MIN_LENGTH", "129"],
     ["LATCHKEY_PASSWORD_MIN_LENGTH", "8.5"],
     ["LATCHKEY_PASSWORD_COMMON", "off"],
+    ["LATCHKEY_PASSWORD_BREACHED", "on"],
     ["LATCHKEY_SESSIONS_MAX", "0"],
     ["LATCHKEY_SESSIONS_MAX", "10001"],
     ["LATCHKEY_BEARER", "on"],
@@ -325,7 +355,7 @@ describe("loadConfig", () => {
 
   test("shortens a long value", () => {
     const [problem] = problemsOf({ LATCHKEY_SIGN_UP: `${"x".repeat(80)}yz` });
-    expect(problem?.reason).toBe(`"${"x".repeat(80)}…" is not one of open, closed`);
+    expect(problem?.reason).toBe(`"${"x".repeat(80)}…" is not one of open, closed, invited`);
   });
 
   test("suggests the level that other loggers call warning", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { foreignHashText, watchForeignHashes } from "../../src/database/foreign-hashes.ts";
+import { addKind, foreignHashText, watchForeignHashes } from "../../src/database/foreign-hashes.ts";
 import { dialects, openTestDatabase } from "../support/databases.ts";
 import { openMigrated } from "../support/open-database.ts";
 
@@ -26,11 +26,16 @@ describe.each(dialects)("watchForeignHashes on %s", (dialect) => {
     expect(JSON.stringify(plan)).not.toContain("Seq Scan");
 
     const hashes = watchForeignHashes(database);
-    await hashes.ask();
-    expect(hashes.areThere()).toBe(false);
+    expect(await hashes.kinds()).toEqual([]);
     await outside.query("UPDATE account SET password = 'salt:key' WHERE id = 'a777'");
-    await hashes.ask();
-    expect(hashes.areThere()).toBe(true);
+    expect(await hashes.kinds()).toEqual(["scrypt"]);
+    const transaction = await database.begin();
+    for (const kind of ["$2b$10$", "scrypt", "$2b$10$"])
+      await addKind(transaction, database.provider, kind, Date.now());
+    await transaction.commit();
+    expect((await hashes.kinds()).toSorted()).toEqual(["$2b$10$", "scrypt"]);
+    await outside.query("UPDATE account SET password = '$argon2id$' WHERE id = 'a777'");
+    expect(await hashes.kinds()).toEqual([]);
     await database.close();
     await outside.close();
   });

@@ -41,7 +41,8 @@ describe("10-B7: the route, the setting and the page that CONTRIBUTING.md adds",
 
   test("are each there", () => {
     const added = blocks.flatMap(({ marker }) => /^(?:new|add): (\S+)/.exec(marker)?.[1] ?? []);
-    expect(added.filter((path) => path === "src/routes.ts")).toHaveLength(2);
+    expect(added.filter((path) => path === "src/routes.ts")).toHaveLength(1);
+    expect(added).toContain("src/routes/page-routes.ts");
     expect(added).toContain("src/config/settings.ts");
   });
 

@@ -237,7 +237,10 @@ async function helpOf(command: string): Promise<string> {
     stdout: (text) => (printed += `${text}\n`),
     stderr: () => {},
     prompt: () => {},
+    isTerminal: false,
+    drained: async () => {},
     stdin: () => process.stdin,
+    isInteractive: () => false,
     now: Date.now,
   });
   return printed;

@@ -65,9 +65,12 @@ describe.each(dialects)("10-B7: the commands of docs/operations.md on %s", (dial
     expect(await run("find")).toContain(email);
     await run("sign-out");
     expect([await verify(client), await canSignIn(email)]).toEqual([401, true]);
-    for (const statement of blockOf("sql: lock").trim().split(/;\s*/).filter(Boolean))
-      await database.query(statement);
+    await run("lock");
     expect(await canSignIn(email)).toBe(false);
+    await run("unlock");
+    expect(await canSignIn(email)).toBe(true);
+    expect(await run("recover")).toMatch(/^http:\/\/localhost:\d+\/recover\?token=[\w-]{43}\n$/);
+    expect(await run("invite")).toMatch(/^http:\/\/localhost:\d+\/signup\?invitation=[\w-]{43}\n$/);
     await run("reset", "a new good password\n");
     expect([await canSignIn(email), await canSignIn(email, "a new good password")]).toEqual([false, true]);
     await run("add", "a new good password\n");

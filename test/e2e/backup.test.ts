@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient, type TestClient } from "../support/client.ts";
 import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { splitLog } from "../support/process-output.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
@@ -69,15 +70,45 @@ describe("S84: latchkey backup beside a server under load", () => {
       const known = [...load.acknowledged, `before-${round}@example.com`];
       const file = join(server.dir, `round-${round}.db`);
       const { exitCode, stdout, stderr } = await backup(file, "--with-secret", "--json");
-      expect([exitCode, stderr]).toEqual([0, ""]);
+      const { talk, log } = splitLog(stderr);
+      expect([exitCode, talk]).toEqual([0, ""]);
       const after = await signUp(`after-${round}@example.com`);
       const printed = JSON.parse(stdout) as { users: number };
-      expect(printed).toMatchObject({ path: file, bytes: statSync(file).size, secret: `${file}.secret` });
+      expect(printed).toMatchObject({
+        path: file,
+        bytes: statSync(file).size,
+        locks: 0,
+        session: "verified",
+        secret: `${file}.secret`,
+      });
       expect([file, `${file}.secret`].map(modeOf)).toEqual(["600", "600"]);
+      const {
+        secret: _,
+        removed: __,
+        ...figures
+      } = printed as { secret: string; removed: []; users: number };
+      const done = {
+        level: "info",
+        time: expect.any(String),
+        outcome: "success",
+        operator: process.getuid?.(),
+      };
+      expect(log).toEqual([
+        { ...done, event: "backup", ...figures, withSecret: true, removed: 0, msg: "backup" },
+      ]);
 
       const cwd = temporaryDirectory("restored");
       const restored = await runLatchkey(["restore", file, "--secret", `${file}.secret`], { cwd });
-      expect([restored.exitCode, restored.stderr]).toEqual([0, ""]);
+      expect([restored.exitCode, splitLog(restored.stderr)]).toEqual([
+        0,
+        {
+          talk: "",
+          log: [{ ...done, event: "restore", ...figures, kept: null, keptSecret: null, msg: "restore" }],
+        },
+      ]);
+      expect(JSON.stringify([log, restored.stderr])).not.toContain(
+        readFileSync(`${file}.secret`, "utf8").trim(),
+      );
       expect(readdirSync(join(cwd, "data")).toSorted()).toEqual(["latchkey.db", "secret"]);
       const { emails, halves } = contentOf(join(cwd, "data", "latchkey.db"));
       expect(halves).toBe(0);
@@ -106,7 +137,9 @@ describe("latchkey backup", () => {
     const member = await signUp("without@example.com");
     const { exitCode, stdout, stderr } = await backup("without.db");
     expect([exitCode, stderr]).toEqual([0, expect.stringContaining("everybody has to sign in again")]);
-    expect(stdout).toMatch(/without\.db: \d+ bytes, \d+ accounts, \d+ sessions\n$/);
+    expect(stdout).toMatch(
+      /without\.db: \d+ bytes, \d+ accounts, \d+ sessions, one of which was verified\n$/,
+    );
     const cwd = temporaryDirectory("restored");
     const restored = await runLatchkey(["restore", join(server.dir, "without.db")], { cwd });
     expect([restored.exitCode, restored.stderr]).toEqual([0, expect.stringContaining("sign in again")]);
@@ -116,6 +149,26 @@ describe("latchkey backup", () => {
     const signIn = await client.auth.signIn.email({ email: "without@example.com", password });
     expect(signIn.error).toBeNull();
     await second.stop();
+  });
+
+  test("warns of rows that refer to none, and tells locked users", async () => {
+    const cwd = temporaryDirectory("orphans");
+    expect((await runLatchkey(["migrate"], { cwd })).exitCode).toBe(0);
+    const db = new Database(join(cwd, "data", "latchkey.db"));
+    db.run("PRAGMA foreign_keys = OFF");
+    db.run("INSERT INTO latchkey_lock VALUES ('gone', 0)");
+    db.close(true);
+    for (const args of [
+      ["backup", "copy.db", "--with-secret", "--json"],
+      ["restore", "copy.db", "--json"],
+    ]) {
+      const { exitCode, stdout, stderr } = await runLatchkey(args, { cwd });
+      expect([exitCode, splitLog(stderr).talk]).toEqual([
+        0,
+        "Warning: 1 of its rows refer to rows that are not there; latchkey doctor says more\n",
+      ]);
+      expect(JSON.parse(stdout)).toMatchObject({ users: 0, locks: 1, session: "none" });
+    }
   });
 
   test("takes the environment of the server that is named", async () => {

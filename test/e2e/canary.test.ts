@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { signToken } from "../../src/session/cookie.ts";
 import { createJar } from "../support/cookie-jar.ts";
 import { type Dialect, dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { buildExecutable } from "../support/executable.ts";
+import { buildExecutable, runLatchkey } from "../support/executable.ts";
 import { findCredentials } from "../support/log-canaries.ts";
 import { collectOutput, parseObject } from "../support/process-output.ts";
 import { forgetProcess, temporaryDirectory, watchProcess } from "../support/reaper.ts";
@@ -313,6 +313,38 @@ async function drivePassword(journey: Journey, { person, userId }: Signed): Prom
   );
 }
 
+/** Links that work once: of those in the log, whoever reads it could use one. */
+async function driveLinks(journey: Journey, database: TestDatabase, server: Server): Promise<void> {
+  const { canary, canaries, visitor } = journey;
+  const { person, userId } = await signUp(journey);
+  const env = { ...database.env, BETTER_AUTH_URL: server.url.replace("127.0.0.1", "localhost") };
+  const tokenOf = async (...args: string[]) => {
+    const { exitCode, stdout } = await runLatchkey(args, { env });
+    expect(exitCode).toBe(0);
+    const token = /=([\w-]{43})\n$/.exec(stdout)?.[1] ?? "";
+    canaries[`the token of ${args.join(" ")}`] = token;
+    return token;
+  };
+  const event = "password_recovery";
+  const recovery = await tokenOf("users", "recovery-link", person.email);
+  const path = "/api/auth/reset-password";
+  const newPassword = canary("a new password");
+  await visitor().send(`/recover?token=${recovery}`, undefined, { event: null, status: 303 });
+  const wrong = { token: canary("a wrong token"), newPassword };
+  const reason = "INVALID_RECOVERY_TOKEN";
+  await visitor().send(path, wrong, { event, status: 400, reason });
+  await visitor().send(path, { token: recovery, newPassword }, { event, status: 200, userId });
+  await visitor().send(path, { token: recovery, newPassword }, { event, status: 400, reason });
+  const invitation = await tokenOf("invite");
+  await visitor().send(`/signup?invitation=${invitation}`, undefined, { event: null, status: 303 });
+  const guest = {
+    email: `${canary("an e-mail address")}@example.com`,
+    password: canary("a password"),
+    name: "Ben",
+  };
+  await visitor().send(signUpPath, { ...guest, invitation }, { event: "sign_up", status: 200 });
+}
+
 /** Reads, and what is refused before it is an action: nothing of it may be in the log, line or not. */
 async function drivePresentations(journey: Journey): Promise<void> {
   const { canary, visitor, canaries } = journey;
@@ -443,6 +475,7 @@ describe.each(combinations)("the $format log at level trace on $dialect", ({ dia
     journey = createJourney(dialect, database, server);
     await driveAccounts(journey);
     await drivePresentations(journey);
+    await driveLinks(journey, database, server);
     await driveFaults(journey, dialect, database);
     const rows = await database.query("SELECT id, token FROM session");
     sessionIds = rows.map((row) => String(row["id"]));

@@ -4,6 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
 import { dialects, openTestDatabase } from "../support/databases.ts";
 import { runLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { parseObject } from "../support/process-output.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
@@ -85,6 +86,35 @@ describe("latchkey events", () => {
     const { exitCode, stdout, stderr } = await runLatchkey(["events", ...args], { stdin: "" });
     expect([exitCode, stdout, stderr]).toEqual([2, "", expect.stringContaining(says)]);
     expect(stderr).toContain("Try: ");
+  });
+
+  test("finds what operators did to the database and its secret", async () => {
+    const cwd = temporaryDirectory("events");
+    const run = async (...args: readonly string[]) => (await runLatchkey(args, { cwd })).stderr;
+    const log = [
+      await run("migrate"),
+      await run("migrate", "--status"),
+      await run("backup", "copy.db"),
+      await run("backup", "copy.db"),
+      await run("restore", "copy.db"),
+      await run("secret", "rotate"),
+    ].join("");
+    const search = async (...args: readonly string[]) =>
+      (await runLatchkey(["events", ...args], { cwd, stdin: log })).stdout
+        .split("\n")
+        .flatMap(parseObject)
+        .map(({ event, outcome, reason }) => [event, outcome, ...(reason === undefined ? [] : [reason])]);
+    expect(await search()).toEqual([
+      ["migration", "success"],
+      ["backup", "success"],
+      ["backup", "failure", "path_taken"],
+      ["restore", "success"],
+      ["secret_rotation", "success"],
+    ]);
+    expect(await search("--event", "backup,secret_rotation", "--outcome", "success")).toEqual([
+      ["backup", "success"],
+      ["secret_rotation", "success"],
+    ]);
   });
 
   test("says what is missing where the database cannot be asked, and finds the rest", async () => {

@@ -46,7 +46,7 @@ const routing: readonly HttpCase[] = [
     "/update-session",
     "/callback/github",
     "/token",
-    "/reset-password/x",
+    "/reset-password/x/y",
   ].map(
     (path): HttpCase => ({
       name: `S17: BetterAuth's ${path}`,
@@ -55,13 +55,7 @@ const routing: readonly HttpCase[] = [
       code: "NOT_FOUND",
     }),
   ),
-  ...[
-    "/sign-in/social",
-    "/change-email",
-    "/unlink-account",
-    "/request-password-reset",
-    "/verify-password",
-  ].map(
+  ...["/sign-in/social", "/unlink-account", "/link-social", "/verify-password"].map(
     (path): HttpCase => ({
       name: `S17: POST ${path}`,
       method: "POST",

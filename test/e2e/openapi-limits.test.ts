@@ -15,7 +15,7 @@ afterAll(() => it.close());
 test("the documented bodies have the limits that the server has", async () => {
   const codes = ["PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG", "VALIDATION_ERROR", "INVALID_EMAIL"];
   const limits = limitsOf(it.document);
-  expect(limits.map(({ path, field, bound }) => `${path} ${field} ${bound}`)).toHaveLength(14);
+  expect(limits.map(({ path, field, bound }) => `${path} ${field} ${bound}`)).toHaveLength(20);
   for (const { path, field, bound, allowed, refused } of limits) {
     const isRefused = async (value: string) => {
       const visitor = await it.visitor();
@@ -67,7 +67,7 @@ describe("S17: what is not in the document is not served:", () => {
       logger: { disabled: true },
     });
     const upstream = Object.values(api).flatMap(({ path }: { readonly path?: unknown }) =>
-      typeof path === "string" ? [`/api/auth${path.replace(/:\w+/g, "x")}`] : [],
+      typeof path === "string" ? [`/api/auth${path.replaceAll(/:(\w+)/g, "{$1}")}`] : [],
     );
     const similar = [
       "/openapi",
@@ -82,7 +82,7 @@ describe("S17: what is not in the document is not served:", () => {
     const others = [...upstream, ...similar, ...cased].filter((path) => !(path in it.document.paths));
     expect(upstream.filter((path) => path in it.document.paths).length).toBeGreaterThan(9);
     expect(others.length).toBeGreaterThan(25);
-    for (const path of others) {
+    for (const path of others.map((one) => one.replaceAll(/\{\w+\}/g, "x"))) {
       for (const method of ["GET", "POST"]) {
         const { status } = await ask(method, path);
         expect({ method, path, status }).toEqual({ method, path, status: 404 });

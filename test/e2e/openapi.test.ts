@@ -48,7 +48,7 @@ async function misfits(calls: readonly Call[]): Promise<unknown[]> {
 
 describe("the answers are as documented", () => {
   test("to GET and HEAD: a stranger, a visitor, credentials that do not count, bad input", async () => {
-    const { cookie, token } = await it.visitor();
+    const { cookie, token, recovery, links } = await it.visitor();
     const gone = signToken("x".repeat(32), it.database.env["BETTER_AUTH_SECRET"] ?? "");
     const bearer = `Bearer ${cookie.slice(cookieName.length + 1)}`;
     const requests: readonly Omit<Call, "method" | "path">[] = [
@@ -69,7 +69,10 @@ describe("the answers are as documented", () => {
       { search: "?x=1&x=2", headers: { cookie } },
       { search: "?disableRefresh=true&disableCookieCache=true", headers: { cookie } },
       { search: "?callbackUrl=%2Fguide", headers: { cookie } },
+      { search: `?token=${recovery}` },
+      { search: `?token=${links[0] ?? ""}` },
       { search: "?callbackUrl=https%3A%2F%2Fevil.example" },
+      { search: "?callbackURL=%2Fguide" },
       { file: "latchkey-0000000000000000.js" },
       { file: "latchkey-0000000000000000.svg" },
       { file: "unknown" },
@@ -90,6 +93,15 @@ describe("the answers are as documented", () => {
         expect(await misfits([{ method: "GET", path, headers: { cookie } }])).toEqual([]);
       }
     }
+  });
+
+  test("to whoever opens a mailed link that nobody has used, and to one that leads elsewhere", async () => {
+    const { links } = await it.visitor();
+    const search = `?token=${links[0] ?? ""}`;
+    const calls = ["GET", "HEAD"].map((method) => ({ method, path: "/confirm", search }));
+    const away = "&callbackURL=https%3A%2F%2Fevil.example";
+    const led = { method: "GET", path: "/api/auth/verify-email", search: search + away };
+    expect(await misfits([...calls, led])).toEqual([]);
   });
 
   test("to each POST of a visitor, and it succeeds", async () => {
@@ -192,6 +204,11 @@ describe("the answers are as documented", () => {
       ],
       ["/api/auth/change-password", () => ({ currentPassword: wrong, newPassword: "a new good password" })],
       ["/api/auth/delete-user", () => ({ password: wrong })],
+      ["/api/auth/request-password-reset", () => ({ email: "same@example.com" })],
+      ["/api/auth/send-verification-email", () => ({ email: "others@example.com" })],
+      ["/api/auth/change-email", () => ({ newEmail: "another@example.com" })],
+      ["/api/auth/verify-email-code", () => ({ email: "others@example.com", code: "12345678" })],
+      ["/api/auth/reset-password", () => ({ token: wrong, newPassword: "a new good password" })],
     ];
     for (const [path, body] of tries)
       for (let at = 0; at < 12; at += 1)

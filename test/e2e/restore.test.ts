@@ -19,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { dialects, openTestDatabase } from "../support/databases.ts";
 import { buildExecutable, runLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { noDisks } from "../support/disk.ts";
+import { splitLog } from "../support/process-output.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
@@ -87,7 +88,21 @@ describe("latchkey restore", () => {
     await server.kill();
     expect(readdirSync(data)).toContain("latchkey.db-wal");
     const first = await restore(cwd, at("new.db"), "--secret", at("new.db.secret"));
-    expect([first.exitCode, first.stderr]).toEqual([0, ""]);
+    expect([first.exitCode, splitLog(first.stderr)]).toMatchObject([
+      0,
+      {
+        talk: "",
+        log: [
+          {
+            event: "restore",
+            outcome: "success",
+            path: at("new.db"),
+            kept: `${file}.before-restore`,
+            keptSecret: join(data, "secret.before-restore"),
+          },
+        ],
+      },
+    ]);
     expect(first.stdout).toContain(`${file}.before-restore: what was there\n`);
     expect(readdirSync(data).toSorted()).toEqual([
       "latchkey.db",
@@ -114,6 +129,9 @@ describe("latchkey restore", () => {
     const { exitCode, stdout, stderr } = await restore(cwd, at("new.db"), "--secret", at("new.db.secret"));
     expect([exitCode, stdout, stderr]).toEqual([1, "", expect.stringContaining("is in use")]);
     expect(stderr).toContain("Try: end it");
+    expect(splitLog(stderr).log).toMatchObject([
+      { event: "restore", outcome: "failure", reason: "failed", path: at("new.db") },
+    ]);
     expect(readdirSync(data).toSorted()).toEqual(before);
     expect(readFileSync(join(data, "secret"), "utf8")).toBe(readFileSync(at("old.db.secret"), "utf8"));
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
@@ -168,6 +186,7 @@ describe("latchkey restore", () => {
     const { exitCode, stdout, stderr } = await restore(cwd, at(name));
     expect([exitCode, stdout, stderr]).toEqual([2, "", expect.stringContaining(says)]);
     expect(stderr).toMatch(/^Try: .+\n$/m);
+    expect(splitLog(stderr).log).toMatchObject([{ outcome: "failure", reason: "unusable_backup" }]);
     expect(contents(data)).toEqual(before);
     const nowhere = temporaryDirectory("nowhere");
     expect((await restore(nowhere, at(name))).exitCode).toBe(2);

@@ -32,7 +32,8 @@ describe.each(dialects)("S26: the cap of one user's sessions on %s", (dialect) =
   const statusesOf = (member: Member, tokens: readonly string[], at = server) =>
     Promise.all(tokens.map((token) => statusOf(member, token, at)));
   /** @returns the new session's token. */
-  const signIn = async (member: Member, { origin } = server, presented?: string) => {
+  const signIn = async (member: Member, at = server, presented?: string): Promise<string> => {
+    const { origin } = at;
     const client = member.browser(origin, presented ?? "none");
     const response = await client.fetch("/api/auth/sign-in/email", {
       method: "POST",
@@ -42,7 +43,9 @@ describe.each(dialects)("S26: the cap of one user's sessions on %s", (dialect) =
       },
       body: JSON.stringify({ email: member.email, password: memberPassword }),
     });
-    const { token = "" } = (await response.json()) as { token?: string };
+    const { token = "", code } = (await response.json()) as { token?: string; code?: string };
+    // On a machine that is slow just now, the line of hashes may be too long for one of many.
+    if (code === "TOO_BUSY") return await signIn(member, at, presented);
     expect([response.status, token.length > 0]).toEqual([200, true]);
     return token;
   };

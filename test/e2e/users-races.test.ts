@@ -1,8 +1,8 @@
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { meetAtWrite, repeatMeeting } from "../support/meeting.ts";
 import { addMember, type Member, memberPassword } from "../support/member.ts";
 
 /** How often each pair meets. */
@@ -23,48 +23,11 @@ describe.each(dialects)("a command and a request for one account at once on %s",
     await database.close();
   });
 
-  /** Keeps everybody from writing until both have read and wait for it. */
-  const holding = async (work: (release: () => void) => Promise<void>) => {
-    if (dialect === "sqlite") {
-      const holder = new Database(database.url.slice("file:".length));
-      holder.run("BEGIN IMMEDIATE");
-      await work(() => {
-        holder.run("COMMIT");
-        holder.close();
-      });
-      return;
-    }
-    await database.query("BEGIN");
-    await database.query('LOCK TABLE "user" IN EXCLUSIVE MODE');
-    const ended = Promise.withResolvers<void>();
-    await work(() => void database.query("COMMIT").then(() => ended.resolve()));
-    await ended.promise;
-  };
-  const bothWait = async () => {
-    // Nobody can be asked who waits for a SQLite file; a command takes 60 ms until it does.
-    if (dialect === "sqlite") return await Bun.sleep(400);
-    const waiting =
-      "SELECT count(DISTINCT pid) AS n FROM pg_locks WHERE NOT granted AND database = " +
-      "(SELECT oid FROM pg_database WHERE datname = current_database())";
-    for (let tried = 0; tried < 150; tried += 1) {
-      if (Number((await database.query(waiting))[0]?.["n"]) >= 2) return;
-      await Bun.sleep(10);
-    }
-    throw new Error("one of the two never waited");
-  };
   /** Lets a command and a request meet at the first write of both. */
   const meet = async (args: readonly string[], stdin: string, ask: () => Promise<Response>) => {
-    let outcome: { exitCode: number; stderr: string; response: Response } | undefined;
-    await holding(async (release) => {
-      const command = runLatchkey(["users", ...args], { env: database.env, stdin });
-      const request = ask();
-      await bothWait();
-      release();
-      const [{ exitCode, stderr }, response] = await Promise.all([command, request]);
-      outcome = { exitCode, stderr, response };
-    });
-    if (outcome === undefined) throw new Error("they never met");
-    return outcome;
+    const run = () => runLatchkey(["users", ...args], { env: database.env, stdin });
+    const [{ exitCode, stderr }, response] = await meetAtWrite(database, run, ask);
+    return { exitCode, stderr, response };
   };
   const post = (path: string, body: object, client = createClient(server.origin)) =>
     client.fetch(`/api/auth/${path}`, {
@@ -80,9 +43,7 @@ describe.each(dialects)("a command and a request for one account at once on %s",
     await count("session WHERE user_id", id),
   ];
   const newEmail = () => `${crypto.randomUUID()}@example.com`;
-  const repeat = async (round: () => Promise<void>) => {
-    for (let at = 0; at < rounds; at += 1) await round();
-  };
+  const repeat = (round: () => Promise<void>) => repeatMeeting(rounds, round);
 
   test("give an address to one of a set-email and a sign-up", async () => {
     await repeat(async () => {
@@ -136,6 +97,39 @@ describe.each(dialects)("a command and a request for one account at once on %s",
       expect((await post("sign-in/email", { email: member.email, password: another })).status).toBe(200);
     });
   });
+
+  test.each(["sign-in", "change-password", "update-user"] as const)(
+    "leave no session of a locked user behind a %s",
+    async (action) => {
+      await repeat(async () => {
+        const member = await addMember(database);
+        const browser = member.browser(server.origin, await member.session());
+        const ask = {
+          "sign-in": () =>
+            post(
+              "sign-in/email",
+              { email: member.email, password: memberPassword },
+              createClient(server.origin),
+            ),
+          "change-password": () =>
+            post(
+              "change-password",
+              { currentPassword: memberPassword, newPassword: another, revokeOtherSessions: true },
+              browser,
+            ),
+          "update-user": () => post("update-user", { name: "Ben" }, browser),
+        }[action];
+        const { exitCode, response } = await meet(["lock", member.email], "", ask);
+        expect(exitCode).toBe(0);
+        expect([200, 401]).toContain(response.status);
+        expect((await browser.fetch("/api/auth/verify")).status).toBe(401);
+        expect(await rowsOf(member)).toEqual([1, 1, 0]);
+        for (const password of [memberPassword, another])
+          expect((await post("sign-in/email", { email: member.email, password })).status).toBe(401);
+        expect(await rowsOf(member)).toEqual([1, 1, 0]);
+      });
+    },
+  );
 
   test("leave one of two new passwords", async () => {
     await repeat(async () => {

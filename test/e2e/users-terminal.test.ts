@@ -88,4 +88,117 @@ describe("latchkey users on a terminal", () => {
     const deleted = await type(["delete", id], ["Type yes: ", "yes\r"]);
     expect([deleted.exitCode, await nameOf(id)]).toEqual([0, 0]);
   });
+
+  describe("without a command", () => {
+    const sessionsOf = async (id: string) =>
+      (await database.query("SELECT id FROM session WHERE user_id = $1", [id])).length;
+    const list = "q: leave\r\n Choice:";
+    const one = `b: back to the users, ${list}`;
+
+    test("finds somebody, shows the sessions, ends them once that is confirmed, and leaves", async () => {
+      const member = await addMember(database);
+      await member.session();
+      await member.session();
+      const { exitCode, shown } = await type(
+        [],
+        [list, `/${member.id.slice(0, 30).toUpperCase()}\r`],
+        [list, "1\r"],
+        [one, "s\r"],
+        [one, "r\r"],
+        ["End all sessions", "n\r"],
+        [one, "r\r"],
+        ["End all sessions", "y\r"],
+        [one, "b\r"],
+        [list, "q\r"],
+      );
+      expect([exitCode, shown]).toEqual([0, expect.stringContaining("2 sessions ended")]);
+      expect(await sessionsOf(member.id)).toBe(0);
+      // Its action is in the log, as that of any command.
+      expect(shown).toContain("session_revocation");
+    });
+
+    test("ends one session alone, and says what is none", async () => {
+      const member = await addMember(database);
+      const token = await member.session();
+      await member.session();
+      const { exitCode, shown } = await type(
+        [],
+        [list, `/${member.id}\r`],
+        [list, "99\r"],
+        [list, "1\r"],
+        [one, "x\r"],
+        [one, "r nothing\r"],
+        ["End session nothing", "y\r"],
+        [one, `r s-${token}\r`],
+        ["End session s-", "y\r"],
+        [one, "q\r"],
+      );
+      expect(exitCode).toBe(0);
+      expect(shown.match(/That is none of these/g)).toHaveLength(2);
+      expect(shown).toContain("has no live session nothing");
+      expect(shown).toContain("1 session ended");
+      expect(await sessionsOf(member.id)).toBe(1);
+    });
+
+    test("locks somebody once that is confirmed, and unlocks", async () => {
+      const member = await addMember(database);
+      await member.session();
+      const locked = async () =>
+        (await database.query("SELECT 1 FROM latchkey_lock WHERE user_id = $1", [member.id])).length;
+      const open = [
+        [list, `/${member.id}\r`],
+        [list, "1\r"],
+      ] as const;
+      const lock = await type(
+        [],
+        ...open,
+        [one, "l\r"],
+        ["Lock m", "n\r"],
+        [one, "l\r"],
+        ["Lock m", "y\r"],
+        [one, "q\r"],
+      );
+      expect([lock.exitCode, lock.shown.match(/is locked; 1 session ended/g)]).toEqual([
+        0,
+        expect.any(Array),
+      ]);
+      expect([await locked(), await sessionsOf(member.id)]).toEqual([1, 0]);
+      expect((await type([], ...open, [one, "u\r"], [one, "q\r"])).exitCode).toBe(0);
+      expect(await locked()).toBe(0);
+    });
+
+    test("turns pages, and never writes above the line that is typed: a screen reader has read it", async () => {
+      const members = [];
+      for (let count = 0; count < 12; count += 1) members.push(await addMember(database));
+      const { exitCode, shown } = await type([], [list, "n\r"], [list, "a\r"], [list, "q\r"]);
+      expect(exitCode).toBe(0);
+      for (const { email } of members) expect(shown).toContain(email);
+      // Cursor up, to a place, or a cleared screen.
+      expect(shown.split("\u001B").filter((rest) => /^\[\d*(?:[AFHJfd]|;\d*[Hf])/.test(rest))).toEqual([]);
+    });
+
+    test("a name moves no cursor", async () => {
+      const { id } = await addMember(database);
+      await database.query('UPDATE "user" SET name = $2 WHERE id = $1', [id, "\u001B[2J\u202Eevil"]);
+      const { shown } = await type([], [list, `/${id}\r`], [list, "1\r"], [one, "q\r"]);
+      expect(shown).toContain("\\u{1b}[2J\\u{202e}evil");
+      expect(shown).not.toContain("\u001B[2J");
+    });
+
+    test.each([
+      ["Ctrl-C", "\u0003"],
+      ["Ctrl-D", "\u0004"],
+    ])("%s leaves, wherever one is", async (_key, key) => {
+      const { id } = await addMember(database);
+      expect((await type([], [list, key])).exitCode).toBe(0);
+      expect((await type([], [list, `/${id}\r`], [list, "1\r"], [one, key])).exitCode).toBe(0);
+    });
+
+    test("is not there for a program: what is piped, or asked for as JSON, is told the commands", async () => {
+      const piped = await runLatchkey(["users"], { env: database.env, stdin: "q\n" });
+      expect([piped.exitCode, piped.stderr]).toEqual([2, expect.stringContaining("name what to do")]);
+      const json = await type(["--json"]);
+      expect([json.exitCode, json.shown]).toEqual([2, expect.stringContaining("name what to do")]);
+    });
+  });
 });

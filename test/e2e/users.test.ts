@@ -100,11 +100,12 @@ describe.each(dialects)("latchkey users beside a running server on %s", (dialect
       image: null,
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       updatedAt: expect.any(String),
+      lockedAt: null,
       lastSessionAt: expect.any(String),
     });
     const { stdout, exitCode } = await users(["list", "--search", `ben.${tag}`]);
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^ID +E-MAIL +NAME +CREATED +LAST SESSION\n.+ ben\..+ Ben {3}20.+\n$/);
+    expect(stdout).toMatch(/^ID +E-MAIL +NAME +CREATED +LAST SESSION +LOCKED\n.+ ben\..+ Ben {3}20.+ -\n$/);
   });
 
   test("list gives pages that new users do not move", async () => {

@@ -117,7 +117,7 @@ describe("logEvent", () => {
     const handed = routeList.filter(({ betterAuth }) => betterAuth === true);
     const told = handed.filter(({ name }) => logged({ name: name as AuthRouteName }).length === 1);
     expect(told).toEqual(handed.filter(({ methods }) => methods === "POST"));
-    expect(told.length).toBe(9);
+    expect(told.length).toBe(15);
   });
 });
 

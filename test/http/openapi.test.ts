@@ -182,7 +182,11 @@ describe("what depends on the configuration", () => {
 });
 
 test("every code of the contract stands where it is answered", async () => {
-  const text = JSON.stringify(await open({ LATCHKEY_SIGN_UP: "closed" })) + JSON.stringify(await open({}));
+  const mail = { SMTP_URL: "smtp://127.0.0.1", LATCHKEY_MAIL_FROM: "a@example.com" };
+  const required = { ...mail, LATCHKEY_EMAIL_VERIFICATION: "required" };
+  const text = JSON.stringify(
+    await Promise.all([{ LATCHKEY_SIGN_UP: "closed" }, {}, required].map((env) => open(env))),
+  );
   const codes = requireTable(readDocument("docs/contract.md"), "codes").rows.flatMap(([code = ""]) =>
     codeSpans(code),
   );

@@ -131,7 +131,7 @@ describe("isRequestId", () => {
 
 describe("createRequestIds", () => {
   test("makes ids that are valid and never the same, here and in another process", () => {
-    const [here, there] = [createRequestIds(), createRequestIds()];
+    const [here, there] = [createRequestIds().next, createRequestIds().next];
     const ids = Array.from({ length: 2_000 }, (_, at) => (at % 2 === 0 ? here() : there()));
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.filter((id) => !isRequestId(id))).toEqual([]);

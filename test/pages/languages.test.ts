@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { languageCode } from "../../src/language.ts";
 import { textsFor } from "../../src/pages/language.ts";
 import { en, type Messages } from "../../src/pages/views/messages/en.ts";
 import { languages } from "../../src/pages/views/messages/languages.ts";
@@ -12,7 +13,11 @@ const translations = Object.entries(languages).filter(([code]) => code !== "en")
 const keys = Object.keys(en) as (keyof Messages)[];
 const placesIn = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).toSorted();
 /** Words that are the same in both. */
-const alike: Readonly<Record<string, readonly string[]>> = { de: ["name"], es: ["error"] };
+const alike: Readonly<Record<string, readonly string[]>> = {
+  de: ["name", "code"],
+  es: ["error"],
+  fr: ["code"],
+};
 
 describe.each(translations)("%s", (code, messages) => {
   test("has every sentence, with the places that English has", () => {
@@ -62,7 +67,7 @@ describe("Accept-Language", () => {
     const headers = new Headers(accepted === undefined ? {} : { "accept-language": accepted });
     const texts = textsFor(headers);
     expect([texts.language, texts.locale]).toEqual([language, locale]);
-    expect(texts.messages === languages[language]).toBe(true);
+    expect(texts.messages === languages[languageCode(language) ?? "en"]).toBe(true);
   });
 
   test("decides what a page says, and is what its answer depends on", async () => {

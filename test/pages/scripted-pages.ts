@@ -26,6 +26,8 @@ export interface Script {
   readonly now?: () => number;
   readonly user?: { readonly name: string; readonly email: string };
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether a link for a new password works; it is Ann's. Default: it does. */
+  readonly recovery?: boolean;
 }
 
 /** The clock of the scripted pages. */
@@ -99,6 +101,9 @@ export function createScriptedPages(script: Script = {}): (request: Request) => 
         ...shared,
         describeEmail: () => ({}),
         handle: (request) => answerOf(script, request, sessions),
+        findLink: async () => null,
+        findInvitation: async (token) => (token === "ann" ? { email: user.email } : null),
+        findRecovery: async () => (script.recovery === false ? null : user),
         rules: inputRules,
         now: script.now ?? (() => scriptedNow),
       }),

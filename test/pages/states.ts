@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { AppError } from "../../src/errors.ts";
-import { en } from "../../src/pages/views/messages/en.ts";
+import { languageCode } from "../../src/language.ts";
 import { languages } from "../../src/pages/views/messages/languages.ts";
 import { fill, waitingTime } from "../../src/pages/views/texts.tsx";
 import type { PageState } from "./open-state.ts";
@@ -37,7 +37,7 @@ const long: Script = {
 
 /** What the pages can look like to a visitor who reads a language. */
 export function statesIn(language: string): readonly PageState[] {
-  const m = languages[language] ?? en;
+  const m = languages[languageCode(language) ?? "en"];
   const texts = { language, locale: language, messages: m };
   const signIn = (page: Page) =>
     submit(page, { [m.email]: "ann@example.com", [m.password]: "correct horse" }, m.signIn);
@@ -123,6 +123,25 @@ export function statesIn(language: string): readonly PageState[] {
       shows: m.signUpClosed,
       path: "/signup",
       script: { env: { LATCHKEY_SIGN_UP: "closed" } },
+    },
+    {
+      name: "sign-up-invited",
+      shows: m.haveAccount.split("{")[0]?.trim() ?? "",
+      path: "/signup?invitation=ann",
+      script: { env: { LATCHKEY_SIGN_UP: "invited" } },
+    },
+    {
+      name: "sign-up-invited-signed-in",
+      shows: m.signOutToBeInvited,
+      path: "/signup?invitation=ann",
+      signedIn: true,
+      script: { env: { LATCHKEY_SIGN_UP: "invited" } },
+    },
+    {
+      name: "sign-up-not-invited",
+      shows: m.signUpInvited,
+      path: "/signup",
+      script: { env: { LATCHKEY_SIGN_UP: "invited" } },
     },
     {
       name: "signed-in",
@@ -236,6 +255,20 @@ export function statesIn(language: string): readonly PageState[] {
       shows: "support@example.com",
       path: "/forgot-password",
       script: { env: { LATCHKEY_CONTACT: "support@example.com" } },
+    },
+    { name: "recovery", shows: m.setNewPasswordAbout, path: "/recover?token=x" },
+    {
+      name: "recovery-refused",
+      shows: m.chooseRarer,
+      path: "/recover?token=x",
+      script: refusal(400, "PASSWORD_TOO_COMMON"),
+      act: (page) => submit(page, { [m.newPassword]: "correct horse" }, m.setPassword),
+    },
+    {
+      name: "recovery-ended",
+      shows: m.linkEndedAbout,
+      path: "/recover?token=x",
+      script: { recovery: false },
     },
     {
       name: "account-deleted",

@@ -12,7 +12,7 @@ export interface DebianProgram {
 
 export interface DebianPackage {
   /** A release, e.g. `bookworm`: which version of the program it has. */
-  readonly suite: "bookworm" | "trixie";
+  readonly suite: "bookworm" | "trixie" | "forky";
   readonly name: string;
   /** The program's path in the package, without the first slash. */
   readonly program: string;

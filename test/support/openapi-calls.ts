@@ -30,11 +30,22 @@ export const samples: Readonly<Record<string, (visitor: Visitor) => Body>> = {
     newPassword: "another good one",
     revokeOtherSessions: true,
   }),
+  "/api/auth/request-password-reset": ({ email }) => ({ email, redirectTo: "/reset", callbackUrl: "/guide" }),
+  "/api/auth/send-verification-email": ({ email }) => ({ email, callbackURL: "/guide" }),
+  "/api/auth/confirm": ({ links: [token = ""] }) => ({ token }),
+  "/api/auth/verify-email-code": ({ email, code }) => ({ email, code }),
+  "/api/auth/change-email": () => ({ newEmail: newcomer().email, callbackURL: "/guide" }),
+  "/api/auth/reset-password": ({ recovery }) => ({ token: recovery, newPassword: "another good one" }),
   "/api/auth/update-user": () => ({ name: "Anne", image: null }),
   "/api/auth/delete-user": ({ password }) => ({ password }),
   "/signin": presented,
   "/signup": newcomer,
+  "/forgot-password": ({ email }) => ({ email }),
+  "/recover": ({ recovery }) => ({ token: recovery, newPassword: "another good one" }),
   "/signout": () => ({ next: "signin" }),
+  "/confirm": ({ links: [token = ""] }) => ({ token }),
+  "/verify": ({ email, code }) => ({ email, code }),
+  "/account/email": () => ({ email: newcomer().email }),
   "/account/profile": () => ({ name: "Anne" }),
   "/account/password": ({ password }) => ({ currentPassword: password, newPassword: "another good one" }),
   "/account/sessions/revoke": () => ({ id: "unknown" }),
@@ -94,7 +105,8 @@ export function limitsOf(document: OpenApi): readonly Limit[] {
 
 /** A text that would be fine but for its length. */
 function textOf(field: string, length: number): string {
-  if (field === "email") return `${"a".repeat(60)}@`.padEnd(length - 4, `${"b".repeat(60)}.`) + ".com";
+  if (field === "email" || field === "newEmail")
+    return `${"a".repeat(60)}@`.padEnd(length - 4, `${"b".repeat(60)}.`) + ".com";
   if (field === "image") return "https://e.example/".padEnd(length, "x");
   // Two UTF-16 units, one code point.
   return field === "name" || length <= 128 ? "😀".repeat(length) : "x".repeat(length);

@@ -44,7 +44,7 @@ export function createChecker(origin: string, document: OpenApi): Checker {
 
   const send = async (call: Call): Promise<Checked> => {
     const { method, path, file = "", search = "", headers = {}, body } = call;
-    const response = await fetch(origin + path.replace("{file}", file) + search, {
+    const response = await fetch(origin + path.replace(/\{\w+\}/, file) + search, {
       method,
       headers,
       redirect: "manual",

@@ -1,3 +1,4 @@
+import { mailedCode } from "../../src/auth/one-time-token.ts";
 import { signToken } from "../../src/session/cookie.ts";
 import { type Dialect, openTestDatabase, type Parameter, type TestDatabase } from "./databases.ts";
 import { type RunningLatchkey, spawnLatchkey } from "./executable.ts";
@@ -12,6 +13,12 @@ export interface Visitor {
   readonly token: string;
   /** `name=value`. */
   readonly cookie: string;
+  /** The token of a link for a new password. */
+  readonly recovery: string;
+  /** Of a link that confirms the address; it serves several requests, of which each uses another. */
+  readonly links: readonly string[];
+  /** Of those links. */
+  readonly code: string;
 }
 
 export type Body = Readonly<Record<string, unknown>>;
@@ -62,6 +69,10 @@ export async function openDocumentedServer(
     ...database.env,
     LATCHKEY_TRUSTED_PROXIES: "127.0.0.1/32",
     LATCHKEY_BEARER: "signed",
+    // Nobody listens there: mail waits.
+    SMTP_URL: "smtp://127.0.0.1:9",
+    LATCHKEY_MAIL_FROM: "accounts@example.com",
+    LATCHKEY_EMAIL_VERIFICATION: "optional",
     ...more,
   };
   const server: RunningLatchkey = await spawnLatchkey({ env });
@@ -114,7 +125,27 @@ async function createVisitors({ dialect, env, query }: TestDatabase): Promise<()
       `INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at) VALUES ($1, $2, $1, $3, $4, $5)`,
       [id, token, instant(now + 6.9 * 86_400_000), ...times],
     );
+    const recovery = id.padEnd(43, "x");
+    const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+    const bound = JSON.stringify({ userId: id, state: sha256(`${email}\n${hash}`) });
+    await query(
+      `INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+      [sha256(`recovery:${recovery}`), `latchkey:recovery:${id}`, bound, instant(now + 1_800_000), ...times],
+    );
+    const [links, mailId] = [[1, 2].map((at) => `${id}-${at}`.padEnd(43, "y")), `mail-${id}`];
+    for (const link of links)
+      await query(
+        `INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+        [
+          sha256(`verification:${link}`),
+          `latchkey:verification:${id}`,
+          JSON.stringify({ userId: id, from: email, mailId, at: now }),
+          instant(now + 1_800_000),
+          ...times,
+        ],
+      );
+    const code = mailedCode(mailId, env["BETTER_AUTH_SECRET"] ?? "");
     const cookie = `${cookieName}=${signToken(token, env["BETTER_AUTH_SECRET"] ?? "")}`;
-    return { email, password, token, cookie };
+    return { email, password, token, cookie, recovery, links, code };
   };
 }

@@ -57,3 +57,12 @@ export function parseObject(line: string): Record<string, unknown>[] {
     return [];
   }
 }
+
+/** @returns the lines of a command's stderr that are for people, and those of the log. */
+export function splitLog(stderr: string): { readonly talk: string; readonly log: Record<string, unknown>[] } {
+  const lines = stderr.split("\n");
+  return {
+    talk: lines.filter((line) => parseObject(line).length === 0).join("\n"),
+    log: lines.flatMap(parseObject),
+  };
+}

@@ -13,6 +13,8 @@ test("health asked a thousand times at once has each worker look once, and again
       looks += 1;
       return { database: { status: "ok", latencyMs: number }, pending: 0 };
     },
+    count: async () => null,
+    lastFigures: () => ({}),
     drain: async () => "drained",
     close: async () => {},
     kill: () => {},

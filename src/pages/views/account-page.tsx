@@ -16,7 +16,7 @@ import { type SessionList, Sessions } from "./session-list.tsx";
 import type { Destination } from "./sign-in-page.tsx";
 import { fill, Filled, useMessages } from "./texts.tsx";
 
-export type AccountForm = "profile" | "password" | "sessions" | "delete";
+export type AccountForm = "profile" | "email" | "password" | "sessions" | "delete";
 
 export interface AccountProps {
   readonly site: Site;
@@ -52,6 +52,7 @@ export function AccountPage(props: AccountProps) {
         </div>
         <Notice text={props.notice} />
         <Profile error={errorOf("profile")} {...props} />
+        {site.mails && <Email {...props} error={errorOf("email")} />}
         <Password {...props} error={errorOf("password")} />
         <Section id="devices" title={m.devices} about={m.devicesAbout}>
           <FormAlert error={errorOf("sessions")} />
@@ -135,6 +136,31 @@ function Profile({ error, name, user, destination }: FormProps) {
           autofocus={hasError(error)}
         />
         <SubmitButton label={m.saveName} busy={m.saving} />
+      </form>
+    </Section>
+  );
+}
+
+function Email({ error, user, destination }: FormProps) {
+  const m = useMessages();
+  const empty = error.fields["newEmail"];
+  const shown = empty === undefined ? error : { ...error, fields: { email: empty } };
+  return (
+    <Section id="email" title={m.email} about={m.emailAbout}>
+      <form method="post" action="/account/email" novalidate data-waits={hasError(error) ? "" : "change"}>
+        <FormAlert error={error} />
+        <CallbackField value={destination.field} />
+        <Field
+          id="new-email"
+          name="email"
+          label={m.newEmail}
+          type="email"
+          autocomplete="email"
+          value={user.email}
+          error={shown}
+          autofocus={hasError(error)}
+        />
+        <SubmitButton label={m.changeEmail} busy={m.sending} />
       </form>
     </Section>
   );

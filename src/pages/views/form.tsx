@@ -25,6 +25,8 @@ interface FieldProps {
   readonly value?: string | undefined;
   readonly error: FormError;
   readonly autofocus?: boolean;
+  /** Shown, and sent, but not to be changed. */
+  readonly readonly?: boolean;
   /** Stands for `{link}` in the error. */
   readonly link?: ComponentChildren;
 }
@@ -102,6 +104,7 @@ function inputAttributes(props: FieldProps, described: readonly string[] = []) {
   return {
     id,
     required: true,
+    readonly: props.readonly === true,
     autocomplete: props.autocomplete,
     autofocus,
     autocapitalize: name === "name" ? ("words" as const) : ("none" as const),

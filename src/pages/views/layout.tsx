@@ -25,10 +25,12 @@ export interface Site {
   /** Fit for `src`, or null for latchkey's own mark. */
   readonly logoUrl: string | null;
   readonly look: Look;
-  readonly signUp: "open" | "closed";
+  readonly signUp: "open" | "closed" | "invited";
   /** In code points. */
   readonly passwordMinLength: number;
   readonly contact: Contact | null;
+  /** Whether mail is sent. */
+  readonly mails: boolean;
   /** Where the default redirect leads; null when it leads back here. */
   readonly home: { readonly url: string; readonly host: string } | null;
 }

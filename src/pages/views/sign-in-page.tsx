@@ -104,8 +104,37 @@ export function Continuation({ host }: { readonly host: string | null }) {
 }
 
 /** What can be done about a forgotten password: ask somebody. */
-export function ForgotPasswordPage({ site, destination }: Pick<SignInProps, "site" | "destination">) {
+export interface ForgotPasswordProps extends Pick<SignInProps, "site" | "destination" | "error"> {
+  readonly email: string;
+}
+
+export function ForgotPasswordPage({ site, destination, error, email }: ForgotPasswordProps) {
   const m = useMessages();
+  if (site.mails)
+    return (
+      <CardPage site={site} title={m.forgotPassword} failed={hasError(error)}>
+        <h1>{m.forgotPassword}</h1>
+        <p class="lead">{m.mailAbout}</p>
+        <FormAlert error={error} />
+        <form method="post" action="/forgot-password" novalidate>
+          <CallbackField value={destination.field} />
+          <Field
+            id="email"
+            name="email"
+            label={m.email}
+            type="email"
+            autocomplete="username"
+            value={email}
+            error={error}
+            autofocus
+          />
+          <SubmitButton label={error.form === undefined ? m.sendLink : m.tryAgain} busy={m.sending} />
+        </form>
+        <p class="aside">
+          <a href={`/signin${destination.search}`}>{m.backToSignIn}</a>
+        </p>
+      </CardPage>
+    );
   return (
     <CardPage site={site} title={m.forgotPassword}>
       <h1>{m.forgotPassword}</h1>
@@ -148,6 +177,33 @@ export function SignedInPage({ site, destination, user }: SignedInProps) {
       <p class="aside">
         <a href={`/account${destination.search}`}>{m.manageAccount}</a>
       </p>
+    </CardPage>
+  );
+}
+
+/** Shown to someone signed in who opens an invitation: by it somebody else gets an account, or they themselves another one. */
+export function SignedInInvitedPage({
+  site,
+  destination,
+  user,
+  invitation,
+}: SignedInProps & { readonly invitation: string }) {
+  const m = useMessages();
+  return (
+    <CardPage site={site} title={m.youAreSignedIn}>
+      <h1>{m.youAreSignedIn}</h1>
+      <Person user={user} />
+      <p>{m.signOutToBeInvited}</p>
+      <div class="stack">
+        <form method="post" action="/signout">
+          <CallbackField value={destination.field} />
+          <input type="hidden" name="invitation" value={invitation} />
+          <SubmitButton label={m.signOut} busy={m.signingOut} />
+        </form>
+        <a class="button quiet" href={`/account${destination.search}`}>
+          {m.continueToAccount}
+        </a>
+      </div>
     </CardPage>
   );
 }

@@ -11,10 +11,12 @@ export interface SignOutProps {
   readonly user: { readonly name: string; readonly email: string } | null;
   /** Whether the sign-in form follows. */
   readonly toSignIn: boolean;
+  /** By which an account is made afterwards; undefined for none. */
+  readonly invitation: string | undefined;
 }
 
 /** Asks before it signs out: a link must not do it by itself. */
-export function SignOutPage({ site, destination, error, user, toSignIn }: SignOutProps) {
+export function SignOutPage({ site, destination, error, user, toSignIn, invitation }: SignOutProps) {
   const m = useMessages();
   return (
     <CardPage site={site} title={m.signOut} failed={hasError(error)}>
@@ -25,6 +27,7 @@ export function SignOutPage({ site, destination, error, user, toSignIn }: SignOu
         <form method="post" action="/signout">
           <CallbackField value={destination.field} />
           {toSignIn && <input type="hidden" name="next" value="signin" />}
+          {invitation !== undefined && <input type="hidden" name="invitation" value={invitation} />}
           <SubmitButton label={hasError(error) ? m.tryAgain : m.signOut} busy={m.signingOut} />
         </form>
         <a class="button quiet" href={destination.url}>

@@ -17,9 +17,11 @@ export interface SignUpProps {
   readonly error: FormError;
   readonly name: string;
   readonly email: string;
+  /** What the link has; null of a visitor without one. */
+  readonly invitation: { readonly token: string; readonly isNamed: boolean } | null;
 }
 
-export function SignUpPage({ site, destination, error, name, email }: SignUpProps) {
+export function SignUpPage({ site, destination, error, name, email, invitation }: SignUpProps) {
   const m = useMessages();
   const first = ["name", "email", "password"].find((field) => error.fields[field] !== undefined);
   const focused = first ?? (name === "" ? "name" : email === "" ? "email" : "password");
@@ -30,6 +32,7 @@ export function SignUpPage({ site, destination, error, name, email }: SignUpProp
       <FormAlert error={error} />
       <form method="post" action="/signup" novalidate>
         <CallbackField value={destination.field} />
+        {invitation !== null && <input type="hidden" name="invitation" value={invitation.token} />}
         <Field
           id="name"
           name="name"
@@ -48,6 +51,7 @@ export function SignUpPage({ site, destination, error, name, email }: SignUpProp
           value={email}
           error={error}
           autofocus={focused === "email"}
+          readonly={invitation?.isNamed === true}
           link={<a href={`/signin${destination.search}`}>{m.signInInstead}</a>}
         />
         <PasswordField
@@ -74,14 +78,20 @@ export function SignUpPage({ site, destination, error, name, email }: SignUpProp
   );
 }
 
+/** The same for whoever has no invitation and for whoever has one that does not count. */
 export function SignUpClosedPage({ site, destination }: Pick<SignUpProps, "site" | "destination">) {
   const m = useMessages();
+  const isInvited = site.signUp === "invited";
+  const title = isInvited ? m.signUpInvited : m.signUpClosed;
   return (
-    <CardPage site={site} title={m.signUpClosed}>
-      <h1>{m.signUpClosed}</h1>
+    <CardPage site={site} title={title}>
+      <h1>{title}</h1>
       <p>
-        {m.byInvitation}{" "}
-        <Filled text={m.askForInvitation} values={{ contact: <ContactName site={site} /> }} />
+        {isInvited && `${m.byInvitation} `}
+        <Filled
+          text={isInvited ? m.askForInvitation : m.askForAccount}
+          values={{ contact: <ContactName site={site} /> }}
+        />
       </p>
       <a class="button primary" href={`/signin${destination.search}`}>
         {m.signIn}

@@ -36,6 +36,8 @@ export const de: Messages = {
   signUpClosed: "Keine neuen Konten",
   byInvitation: "Neue Konten gibt es auf Einladung.",
   askForInvitation: "Bitten Sie {contact} darum.",
+  signUpInvited: "Neue Konten nur auf Einladung",
+  askForAccount: "Bitten Sie {contact} um ein Konto.",
   whoeverRuns: "die Betreiber von {brand}",
 
   passwordUnreadable:
@@ -43,11 +45,20 @@ export const de: Messages = {
   askForPassword: "Bitten Sie {contact}, Ihnen ein neues zu setzen.",
   backToSignIn: "Zurück zur Anmeldung",
 
+  setNewPassword: "Neues Passwort setzen",
+  setNewPasswordAbout: "Danach sind Sie auf allen Geräten abgemeldet.",
+  setPassword: "Passwort setzen",
+  linkEnded: "Dieser Link gilt nicht mehr",
+  linkEndedAbout: "Er gilt nur einmal und nicht lange.",
+  askForLink: "Bitten Sie {contact} um einen neuen.",
+
   youAreSignedIn: "Sie sind angemeldet",
   signedInAs: "Angemeldet als {name}",
   continueToAccount: "Weiter zu Ihrem Konto",
   continueToPlace: "Weiter zu {place}",
   useAnotherAccount: "Anderes Konto verwenden",
+  signOutToBeInvited:
+    "Die Einladung ist für ein neues Konto. Melden Sie sich dafür zuerst ab; die Einladung bleibt so lange erhalten.",
   manageAccount: "Ihr Konto verwalten",
   signOut: "Abmelden",
   signingOut: "Wird abgemeldet…",
@@ -97,6 +108,40 @@ export const de: Messages = {
   nameSaved: "Ihr Name ist gespeichert.",
   passwordChanged: "Ihr Passwort ist geändert.",
   passwordChangedEverywhere: "Ihr Passwort ist geändert, und Ihre anderen Geräte sind abgemeldet.",
+  getNewLink: "Neuen Link anfordern",
+  code: "Code",
+  enterCode: "Geben Sie den Code ein.",
+  wrongCode: "Dieser Code ist falsch oder gilt nicht mehr.",
+  confirm: "Bestätigen",
+  sendAgain: "Noch eine E-Mail senden",
+  verifyAbout:
+    "Sie bekommen eine E-Mail mit einem Link und einem Code. Öffnen Sie den Link, oder geben Sie den Code hier ein.",
+  checkMail: "Eine E-Mail ist unterwegs. Ihr Code gilt 24 Stunden lang.",
+  notVerified:
+    "Bestätigen Sie zuerst Ihre Adresse. Der Code steht in der E-Mail, die Sie bekommen haben, oder in einer neuen.",
+  confirmAddress: "Adresse bestätigen",
+  confirmAbout: "Ist {address} Ihre Adresse?",
+  confirmChange: "Adresse ändern",
+  confirmChangeAbout: "Ihr Konto bekommt die Adresse {address}.",
+  undoChange: "Änderung rückgängig machen",
+  undoChangeAbout: "Ihr Konto bekommt die Adresse {address} zurück, und alle werden abgemeldet.",
+  addressTaken: "Diese Adresse hat inzwischen jemand anderes.",
+  addressConfirmed: "Ihre Adresse ist bestätigt. Melden Sie sich an.",
+  addressChanged: "Ihr Konto hat seine neue Adresse.",
+  addressRestored:
+    "Ihr Konto hat seine Adresse zurück. Wählen Sie jetzt unter „Passwort vergessen?“ ein neues Passwort.",
+  changeAsked:
+    "Falls niemand anderes diese Adresse hat, ist eine E-Mail mit einem Link dorthin unterwegs. Bis Sie ihn öffnen, ändert sich nichts.",
+  emailAbout: "Ein Link an die neue Adresse bestätigt sie, und die alte erfährt davon.",
+  newEmail: "Neue E-Mail-Adresse",
+  changeEmail: "E-Mail-Adresse ändern",
+  mailAbout:
+    "Geben Sie Ihre E-Mail-Adresse ein. Sie bekommen einen Link, mit dem Sie ein neues Passwort wählen.",
+  sendLink: "Link senden",
+  sending: "Wird gesendet …",
+  linkSent:
+    "Falls es zu dieser Adresse hier ein Konto gibt, ist eine E-Mail mit einem Link unterwegs. Der Link gilt 30 Minuten lang.",
+  passwordSet: "Ihr neues Passwort ist gesetzt. Melden Sie sich damit an.",
   deviceSignedOut: "Das Gerät ist abgemeldet.",
   devicesSignedOut: "Ihre anderen Geräte sind abgemeldet.",
 
@@ -118,6 +163,7 @@ export const de: Messages = {
   chooseRarer: "Wählen Sie ein selteneres Passwort.",
   notThisSite: "Nehmen Sie nicht den Namen dieser Seite.",
   notYourself: "Nehmen Sie nicht Ihren Namen oder Ihre E-Mail.",
+  notBreached: "Dieses Passwort steht in einem bekannten Datenleck. Wählen Sie ein anderes.",
   badCharacter: "Lassen Sie das Zeichen weg, das nicht geht.",
   checkThis: "Prüfen Sie das und versuchen Sie es noch einmal.",
   checkAll: "Prüfen Sie Ihre Eingaben und versuchen Sie es noch einmal.",

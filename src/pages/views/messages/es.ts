@@ -36,6 +36,8 @@ export const es: Messages = {
   signUpClosed: "El registro está cerrado",
   byInvitation: "Las cuentas nuevas se crean por invitación.",
   askForInvitation: "Pide una a {contact}.",
+  signUpInvited: "El registro es por invitación",
+  askForAccount: "Pide una cuenta a {contact}.",
   whoeverRuns: "quien gestiona {brand}",
 
   passwordUnreadable:
@@ -43,11 +45,20 @@ export const es: Messages = {
   askForPassword: "Pide a {contact} que te ponga una nueva.",
   backToSignIn: "Volver al inicio de sesión",
 
+  setNewPassword: "Elige una contraseña nueva",
+  setNewPasswordAbout: "Después se cerrará tu sesión en todos los dispositivos.",
+  setPassword: "Guardar contraseña",
+  linkEnded: "Este enlace ya no sirve",
+  linkEndedAbout: "Solo sirve una vez y por poco tiempo.",
+  askForLink: "Pide uno nuevo a {contact}.",
+
   youAreSignedIn: "Has iniciado sesión",
   signedInAs: "Sesión iniciada como {name}",
   continueToAccount: "Continuar a tu cuenta",
   continueToPlace: "Continuar a {place}",
   useAnotherAccount: "Usar otra cuenta",
+  signOutToBeInvited:
+    "La invitación es para crear una cuenta nueva. Para usarla, cierra primero la sesión; la invitación se conserva.",
   manageAccount: "Gestionar tu cuenta",
   signOut: "Cerrar sesión",
   signingOut: "Cerrando sesión…",
@@ -98,6 +109,39 @@ export const es: Messages = {
   passwordChanged: "Tu contraseña se ha cambiado.",
   passwordChangedEverywhere:
     "Tu contraseña se ha cambiado y se ha cerrado la sesión en tus demás dispositivos.",
+  getNewLink: "Pedir un enlace nuevo",
+  code: "Código",
+  enterCode: "Introduce el código.",
+  wrongCode: "Este código es incorrecto o ya no sirve.",
+  confirm: "Confirmar",
+  sendAgain: "Enviar otro mensaje",
+  verifyAbout:
+    "Te hemos enviado un mensaje con un enlace y un código. Abre el enlace o escribe aquí el código.",
+  checkMail: "Un mensaje va de camino. Su código sirve durante 24 horas.",
+  notVerified:
+    "Confirma primero tu dirección. El código está en el mensaje que has recibido, o en otro nuevo.",
+  confirmAddress: "Confirmar la dirección",
+  confirmAbout: "¿Es {address} tu dirección?",
+  confirmChange: "Cambiar la dirección",
+  confirmChangeAbout: "Tu cuenta tendrá la dirección {address}.",
+  undoChange: "Deshacer el cambio",
+  undoChangeAbout: "Tu cuenta recupera la dirección {address} y se cierran todas sus sesiones.",
+  addressTaken: "Otra persona ya tiene esta dirección.",
+  addressConfirmed: "Tu dirección está confirmada. Inicia sesión.",
+  addressChanged: "Tu cuenta tiene la nueva dirección.",
+  addressRestored:
+    "Tu cuenta ha recuperado su dirección. Elige ahora una contraseña nueva en «¿Has olvidado tu contraseña?».",
+  changeAsked:
+    "Si nadie más tiene esta dirección, un mensaje con un enlace va de camino. Hasta que lo abras, no cambia nada.",
+  emailAbout: "Un enlace a la nueva dirección la confirma, y la antigua recibe un aviso.",
+  newEmail: "Nuevo correo electrónico",
+  changeEmail: "Cambiar el correo",
+  mailAbout: "Indica tu dirección de correo. Te enviaremos un enlace para elegir una contraseña nueva.",
+  sendLink: "Enviar el enlace",
+  sending: "Enviando…",
+  linkSent:
+    "Si esta dirección tiene una cuenta aquí, un mensaje con un enlace va de camino. El enlace sirve durante 30 minutos.",
+  passwordSet: "Tu contraseña nueva está guardada. Inicia sesión con ella.",
   deviceSignedOut: "Se ha cerrado la sesión del dispositivo.",
   devicesSignedOut: "Se ha cerrado la sesión en tus demás dispositivos.",
 
@@ -119,6 +163,7 @@ export const es: Messages = {
   chooseRarer: "Elige una contraseña menos común.",
   notThisSite: "No uses el nombre de este sitio.",
   notYourself: "No uses tu nombre ni tu correo.",
+  notBreached: "Esta contraseña figura en una filtración de datos. Elige otra.",
   badCharacter: "Quita el carácter que no se puede usar.",
   checkThis: "Comprueba esto y vuelve a intentarlo.",
   checkAll: "Comprueba lo que has escrito y vuelve a intentarlo.",
