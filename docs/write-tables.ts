@@ -30,7 +30,11 @@ export const tables: Readonly<Record<string, () => readonly Row[]>> = {
     ["name", "default", "meaning"],
     ...settingList
       .filter(({ aliasOf }) => aliasOf === undefined)
-      .map(({ name, meaning }) => [`\`${name}\``, defaultOf(name), meaning]),
+      .map(({ name, meaning, secret }) => [
+        `\`${name}\`${secret === true ? " \\*" : ""}`,
+        defaultOf(name),
+        meaning,
+      ]),
   ],
 };
 
