@@ -31,6 +31,8 @@ interface LedgerReport {
   readonly unavailable: number;
   /** The longest that any request took, in milliseconds. */
   readonly slowestMs: number;
+  /** Which one that was, and what it was told. */
+  readonly slowest: string;
 }
 
 /**
@@ -71,7 +73,15 @@ export function openLedger({ urls, lanes = 3 }: LedgerOptions): Ledger {
   const accounts: Account[] = [];
   const sessions: Session[] = [];
   const lies: string[] = [];
-  const counts = { signUps: 0, signOuts: 0, passwordChanges: 0, verified: 0, unavailable: 0, slowestMs: 0 };
+  const counts = {
+    signUps: 0,
+    signOuts: 0,
+    passwordChanges: 0,
+    verified: 0,
+    unavailable: 0,
+    slowestMs: 0,
+    slowest: "",
+  };
   let running: Promise<unknown> | undefined;
   let isRunning = false;
   let turn = 0;
@@ -92,7 +102,9 @@ export function openLedger({ urls, lanes = 3 }: LedgerOptions): Ledger {
       body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) },
     );
     const text = await answer.text();
-    counts.slowestMs = Math.max(counts.slowestMs, Math.round(performance.now() - asked));
+    const tookMs = Math.round(performance.now() - asked);
+    if (tookMs > counts.slowestMs)
+      Object.assign(counts, { slowestMs: tookMs, slowest: `${path} ${answer.status} ${text.slice(0, 150)}` });
     if (answer.status === 503) counts.unavailable += 1;
     const given = answer.headers.getSetCookie().find((line) => line.startsWith(`${cookieName}=`));
     return { status: answer.status, text, cookie: given?.split(";")[0] };

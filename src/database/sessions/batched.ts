@@ -116,6 +116,8 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
       throw cause;
     } finally {
       waking = null;
+      clearTimeout(timer);
+      timer = undefined;
     }
   };
   /** Resolves once there is a connection; null where there is one. */
@@ -127,41 +129,60 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     waking.then(flush, () => {});
     return waking;
   };
-  /** Waits for a connection, for as long as one that wakes may take. */
-  const waitFor = async (connected: Promise<unknown>, askedAt: number): Promise<void> => {
-    const patienceMs = isFailing ? lookupTimeoutMs - (performance.now() - askedAt) : wakeTimeoutMs;
+  /**
+   * Waits for a connection, for as long as one that wakes may take: each lookup from when it was asked for, however often
+   * a connection was lost since, and the last of them for as long as all.
+   */
+  const waitFor = async (connected: Promise<unknown>, batch: readonly Waiting[]): Promise<void> => {
+    const patienceMs = isFailing ? lookupTimeoutMs : wakeTimeoutMs;
     const started = performance.now();
+    const leftMs = ({ askedAt }: Waiting) => askedAt + patienceMs - performance.now();
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const refuseOldest = () => {
+      const next = batch.find((lookup) => leftMs(lookup) > 0);
+      if (next === undefined) return reject(new LateLookup(patienceMs));
+      for (const lookup of batch)
+        if (leftMs(lookup) <= 0) lookup.reject(storeUnavailable(new LateLookup(patienceMs)));
+      expiry = setTimeout(refuseOldest, leftMs(next));
+    };
+    let expiry = setTimeout(refuseOldest, Math.max(0, ...batch.slice(0, 1).map(leftMs)));
     connecting += 1;
+    connected.then(resolve, reject);
     try {
-      await withDeadline(connected, patienceMs, () => new LateLookup(patienceMs));
+      await promise;
     } catch (error) {
       isFailing = true;
       throw error;
     } finally {
+      clearTimeout(expiry);
       connecting -= 1;
       // One that was there was had at once.
       if (performance.now() - started > noticeableMs) liveSince = performance.now();
     }
   };
-  const ask = async (tokens: string[], askedAt: number): Promise<SessionColumns[]> => {
+  const ask = async (tokens: string[], batch: readonly Waiting[]): Promise<SessionColumns[]> => {
     const { connected, rows } = deps.run(tokens);
-    let since = Math.max(askedAt, liveSince);
     if (connected !== null) {
       rows.catch(() => {});
-      await waitFor(connected, askedAt);
-      since = performance.now();
+      await waitFor(connected, batch);
     }
-    const leftMs = lookupTimeoutMs - (performance.now() - since);
-    return await withDeadline(rows, leftMs, () => new LateLookup(lookupTimeoutMs));
+    const since = Math.max(batch[0]?.askedAt ?? 0, liveSince);
+    const leftMs = () => lookupTimeoutMs - (performance.now() - since);
+    try {
+      return await withDeadline(rows, leftMs(), () => new LateLookup(lookupTimeoutMs));
+    } catch (cause) {
+      // The driver has a clock of its own: by either of them it is late, and not to be asked again.
+      throw leftMs() > 0 ? cause : new LateLookup(lookupTimeoutMs, { cause });
+    }
   };
   /** A read may be asked again: its connection may have died while idle, and in a pooler several in a row. */
-  const askUntilLate = async (tokens: string[], askedAt: number): Promise<SessionColumns[]> => {
+  const askUntilLate = async (tokens: string[], batch: readonly Waiting[]): Promise<SessionColumns[]> => {
     const pauses = pausesNow();
     for (let tried = 0; ; tried += 1) {
       const connected = tried === 0 ? null : wake();
-      if (connected !== null) await waitFor(connected, askedAt);
+      if (connected !== null) await waitFor(connected, batch);
       try {
-        return await ask(tokens, askedAt);
+        return await ask(tokens, batch);
       } catch (error) {
         const pauseMs = pauses[tried];
         if (error instanceof LateLookup || pauseMs === undefined) throw error;
@@ -172,9 +193,8 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
   const send = async (batch: Waiting[]): Promise<void> => {
     const tokens = [...new Set(batch.map((lookup) => lookup.token))];
     const sentOn = replaced;
-    const askedAt = batch[0]?.askedAt ?? 0;
     try {
-      const rows = await askUntilLate(tokens, askedAt);
+      const rows = await askUntilLate(tokens, batch);
       isFailing = false;
       const found = new Map(rows.map((columns) => [columns[1], rowOf(columns)]));
       for (const lookup of batch) lookup.resolve(found.get(lookup.token) ?? null);
@@ -185,19 +205,22 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
       for (const lookup of failed) lookup.reject(storeUnavailable(cause));
     }
   };
-  /** Refuses what has waited for longer than `maxMs`, the time that a connection took aside. */
-  const refuseLate = (maxMs: number): void => {
+  /** Refuses what has waited for longer than `maxMs`, the time before `since` aside. */
+  const refuseLate = (maxMs: number, since = liveSince): void => {
     const now = performance.now();
-    const inTime = waiting.findIndex(({ askedAt }) => now - Math.max(askedAt, liveSince) <= maxMs);
+    const inTime = waiting.findIndex(({ askedAt }) => now - Math.max(askedAt, since) <= maxMs);
     for (const lookup of waiting.splice(0, inTime === -1 ? waiting.length : inTime))
       lookup.reject(storeUnavailable(new LateLookup(maxMs)));
   };
   /** While a connection is waited for that the last try did not get, nobody waits for longer than for an answer. */
   const wait = (): void => {
-    if (isFailing) refuseLate(lookupTimeoutMs);
+    const [maxMs, since] = isFailing ? [lookupTimeoutMs, liveSince] : [wakeTimeoutMs, 0];
+    refuseLate(maxMs, since);
     const oldest = waiting[0];
-    if (!isFailing || oldest === undefined || timer !== undefined) return;
-    const leftMs = lookupTimeoutMs - (performance.now() - Math.max(oldest.askedAt, liveSince));
+    clearTimeout(timer);
+    timer = undefined;
+    if (oldest === undefined) return;
+    const leftMs = maxMs - (performance.now() - Math.max(oldest.askedAt, since));
     timer = setTimeout(
       () => {
         timer = undefined;
@@ -246,8 +269,8 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
 
 class LateLookup extends Error {
   override readonly name = "LateLookup";
-  constructor(timeoutMs: number) {
-    super(`no session lookup within ${timeoutMs} ms`);
+  constructor(timeoutMs: number, options?: ErrorOptions) {
+    super(`no session lookup within ${timeoutMs} ms`, options);
   }
 }
 

@@ -48,6 +48,18 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
     live.add(client);
     client.release();
   };
+  /** One that does not answer in time is dropped. */
+  const tryOne = async () => {
+    const client = await pool.connect();
+    let lost: Error | undefined;
+    try {
+      await client.query("SELECT 1");
+    } catch (error) {
+      lost = error as Error;
+    } finally {
+      client.release(lost);
+    }
+  };
   return openBatchedSessions({
     batchSize: 48,
     batchesInFlight: connections,
@@ -59,8 +71,12 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
         rows: connecting.then((client) => ask(client, tokens)),
       };
     },
-    // The pool drops a connection whose query was late.
-    reset: () => late.cancel(),
+    reset() {
+      late.cancel();
+      // The pool drops a connection whose query was late. The others may hang with it: not one after the other is to be
+      // found out by somebody's lookup.
+      for (let idle = pool.idleCount; idle > 0; idle -= 1) tryOne().catch(() => {});
+    },
     close: () => pool.end(),
   });
 }

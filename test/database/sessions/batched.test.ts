@@ -263,6 +263,16 @@ describe("openBatchedSessions", () => {
     expect(batches).toHaveLength(2);
   });
 
+  test("does not ask a batch again that the driver gave up as late before the timer came", async () => {
+    const { find, sent, batches } = open();
+    const lookup = outcome(find("a"));
+    const batch = await sent(1);
+    Bun.sleepSync(950);
+    batch.fail(new Error("Query read timeout"));
+    expect(await lookup).toBe(unavailable);
+    expect(batches).toHaveLength(1);
+  });
+
   test("refuses what waited too long for a batch, and sends what did not", async () => {
     const { find, sent, batches } = open();
     const first = Array.from({ length: 320 }, (_, at) => outcome(find(`f${at}`)));
@@ -330,6 +340,37 @@ describe("a database that slept", () => {
     expect(await lookup).toBe("a");
     expect(counts).toEqual({ resets: 0, connects: 2 });
   });
+
+  test("is waited for five seconds in all, however often its connection is lost", async () => {
+    const { find, sent, disconnect } = open();
+    const lookup = outcome(find("early"));
+    for (let lost = 1; lost <= 2; lost += 1) {
+      const batch = await sent(lost);
+      const sleeping = disconnect();
+      batch.fail(new Error("connection closed"));
+      await Bun.sleep(lost === 1 ? 3_500 : 500);
+      if (lost === 1) sleeping.connected();
+    }
+    // One of the five seconds is left.
+    expect(await within(lookup, 3_000)).toBe(unavailable);
+  }, 15_000);
+
+  test("refuses each of a batch after its own five seconds", async () => {
+    const { find, sent, disconnect } = open();
+    const sleeping = disconnect();
+    const early = outcome(find("early"));
+    await Bun.sleep(3_000);
+    const late = outcome(find("late"));
+    sleeping.connected();
+    const batch = await sent(1);
+    expect(batch.tokens).toEqual(["early", "late"]);
+    const asleep = disconnect();
+    batch.fail(new Error("connection closed"));
+    expect(await within(early, 4_000)).toBe(unavailable);
+    asleep.connected();
+    (await sent(2)).answer(["late"]);
+    expect(await late).toBe("late");
+  }, 15_000);
 
   test("is given up after five seconds, and once that was in vain, after one", async () => {
     const { find, counts, disconnect, sent } = open();

@@ -73,6 +73,33 @@ describe("openNeonSessions", () => {
     expect(await sessions.find("a")).toMatchObject({ user: { name: "Ü" } });
   });
 
+  test("tries the other connections once one was late: what hangs with it is nobody's second", async () => {
+    const several = new Pool({
+      connectionString: database.url,
+      max: 4,
+      query_timeout: 900,
+      idleTimeoutMillis: 60_000,
+    });
+    await sessions.close();
+    sessions = openNeonSessions(several, 6, noLate);
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const client = await several.connect();
+        await client.query("SELECT pg_sleep(0.05)");
+        client.release();
+      }),
+    );
+    expect(several.totalCount).toBe(4);
+    database.network?.stall(true);
+    try {
+      expect(await Promise.resolve(sessions.find("a")).catch(() => "late")).toBe("late");
+      while (several.totalCount > 0) await Bun.sleep(20);
+    } finally {
+      database.network?.stall(false);
+    }
+    expect(await sessions.find("a")).toMatchObject({ id: "s" });
+  });
+
   test("goes on without prepared statements where a pooler does not keep them", async () => {
     expect(await sessions.find("a")).toMatchObject({ id: "s" });
     expect(await prepared()).toBe(1);
