@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type BootedRoot, boot, makeRoot, whyNoRoot } from "../support/ship-root.ts";
+import { type BootedRoot, boot, copyIn, makeRoot, run, whyNoRoot } from "../support/ship-root.ts";
 
 setDefaultTimeout(300_000);
 
@@ -10,7 +10,10 @@ describe.skipIf(reason !== null)(
   () => {
     let root: BootedRoot;
     beforeAll(async () => {
-      root = await boot(await makeRoot());
+      const still = await makeRoot();
+      copyIn(still, import.meta.path, "/srv/file", 0o600);
+      expect(await run(still, ["stat", "--format=%a", "/srv/file"])).toMatchObject({ stdout: "600\n" });
+      root = await boot(still);
     });
     afterAll(async () => await root.stop());
 

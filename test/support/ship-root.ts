@@ -25,13 +25,13 @@ const bootTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 const runTimeoutMs = 120_000;
 
-export interface RunResult {
+interface RunResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-export interface RunIn {
+interface RunIn {
   /** Beside PATH, HOME and LANG, which are root's. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
