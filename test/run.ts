@@ -3,14 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { firstLine, judge, readRequirements, readTrials, renderTable, untried } from "./security-table.ts";
 
-/** Runs the tests: all of them, `fast` for the inner loop, or `long` for what takes minutes; further arguments go to `bun test`. */
+/**
+ * Runs the tests: all of them, `fast` for the inner loop, `long` for what takes minutes, or `ship` for what an operator
+ * installs, in a Debian of its own; further arguments go to `bun test`.
+ */
 const project = join(import.meta.dir, "..");
-const [kind, ...rest] = ["fast", "long"].includes(process.argv[2] ?? "")
+const [kind, ...rest] = ["fast", "long", "ship"].includes(process.argv[2] ?? "")
   ? process.argv.slice(2)
   : ["all", ...process.argv.slice(2)];
 
+const shipping = "test/ship/**";
+
 /** What needs a browser, a server database, Python, another product's packages, or more than a few seconds. */
 const slow = [
+  shipping,
   "test/{build,check}.test.ts",
   "test/cli/doctor-{database,mail}.test.ts",
   "test/database/{begin,migrate}.test.ts",
@@ -27,7 +33,7 @@ const slow = [
 const kinds: Readonly<
   Record<string, { readonly args: readonly string[]; readonly env: Record<string, string> }>
 > = {
-  all: { args: ["--parallel=3", "test", "bench"], env: {} },
+  all: { args: ["--parallel=3", "--path-ignore-patterns", shipping, "test", "bench"], env: {} },
   fast: {
     args: ["--parallel", ...slow.flatMap((pattern) => ["--path-ignore-patterns", pattern]), "test", "bench"],
     env: { LATCHKEY_TEST_DIALECTS: "sqlite" },
@@ -60,6 +66,7 @@ const kinds: Readonly<
       LATCHKEY_TEST_MAIL_PAIRS: "500",
     },
   },
+  ship: { args: ["test/ship"], env: {} },
 };
 
 const { args = [], env = {} } = kinds[kind ?? "all"] ?? {};
