@@ -61,7 +61,7 @@ describe("findPython", () => {
 
   test("says when there is none", async () => {
     expect(await problemsOf(["no-such-python"])).toEqual([
-      "Error: The FastAPI example needs Python 3.11 or later:",
+      "Error: The API, examples/fastapi, needs Python 3.11 or later:",
       `No no-such-python in PATH. ${howToGetPython}`,
     ]);
   });
@@ -71,7 +71,7 @@ describe("findPython", () => {
     const bare = fakePython("printf '3.12\\n'");
     const broken = fakePython("echo 'not installed' >&2; exit 127");
     expect(await problemsOf([old, bare, broken])).toEqual([
-      "Error: The FastAPI example needs Python 3.11 or later:",
+      "Error: The API, examples/fastapi, needs Python 3.11 or later:",
       `${old} is Python 3.10, which is too old. ${howToGetPython}`,
       `${bare} lacks the venv module: apt-get install python3.12-venv`,
       `${broken} does not run: not installed`,

@@ -9,6 +9,8 @@ const cacheDirectory = join(projectDirectory, "node_modules", ".cache", "latchke
 /** What a developer's own install and build leave in the example's folder. */
 const notSources = new Set(["node_modules", ".docusaurus", "build"]);
 
+const oldestNode = 20;
+
 /** What would change the result, or what `bun test` sets and a build must not see. */
 const withheldVariables = ["LATCHKEY_URL", "API_URL", "SITE_URL", "NODE_ENV", "TEST"];
 
@@ -23,6 +25,7 @@ export const buildDocs: () => Promise<string> = once(async () => {
   const built = join(cacheDirectory, `docusaurus-${await hashOf(sources)}`);
   if (await isDirectory(built)) return built;
 
+  await requireNode();
   // Not below node_modules, where Docusaurus leaves TypeScript uncompiled.
   const copy = temporaryDirectory("docusaurus");
   for (const path of sources) await cp(join(siteDirectory, path), join(copy, path));
@@ -63,6 +66,18 @@ async function isDirectory(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
+/** Docusaurus' command is a script for Node. @throws with what is missing and how to get it. */
+async function requireNode(): Promise<void> {
+  const node = Bun.which("node");
+  const said = node === null ? "" : await new Response(Bun.spawn([node, "--version"]).stdout).text();
+  if (Number(/^v(\d+)/.exec(said)?.[1] ?? 0) >= oldestNode) return;
+  throw new Error(
+    `Docusaurus builds the docs site with Node ${oldestNode} or newer: ` +
+      `${node === null ? "no node in PATH" : `${node} is ${said.trim() || "not one that runs"}`}. ` +
+      "Get one: apt-get install nodejs, brew install node, or https://nodejs.org/en/download",
+  );
+}
+
 async function runBun(args: readonly string[], cwd: string): Promise<void> {
   const env: Record<string, string | undefined> = { ...process.env, NO_UPDATE_NOTIFIER: "1", CI: "1" };
   for (const name of withheldVariables) delete env[name];
@@ -72,14 +87,16 @@ async function runBun(args: readonly string[], cwd: string): Promise<void> {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    detached: true,
   });
-  watchProcess(child.pid, "TERM");
+  // Its group: what ends `bun run` does not end the build.
+  watchProcess(-child.pid, "TERM");
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
   ]);
-  forgetProcess(child.pid);
+  forgetProcess(-child.pid);
   if (code !== 0)
     throw new Error(`examples/docusaurus: bun ${args.join(" ")} failed (${code}):\n${stdout}${stderr}`);
 }

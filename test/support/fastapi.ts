@@ -9,25 +9,45 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
-/** Starts `examples/fastapi`'s app on loopback, in its virtual environment, and waits until it answers. */
-export async function startFastApi(options: {
+interface FastApiOptions {
   readonly port: number;
   readonly latchkeyUrl: string;
   readonly allowedOrigins: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}): Promise<RunningApi> {
+}
+
+/** How `examples/fastapi`'s app is started, whose virtual environment this makes the first time. */
+export async function prepareFastApi(): Promise<(options: FastApiOptions) => FastApiProcess> {
   const python = await ensureVirtualEnvironment(join(directory, "requirements.txt"));
-  const child = Bun.spawn([python, "-m", "latchkey_fastapi"], {
+  return ({ port, latchkeyUrl, allowedOrigins }) => ({
+    command: [python, "-m", "latchkey_fastapi"],
     cwd: directory,
     env: {
       PYTHONPATH: join(directory, "src"),
       PYTHONDONTWRITEBYTECODE: "1",
       HOST: "127.0.0.1",
-      PORT: String(options.port),
-      LATCHKEY_URL: options.latchkeyUrl,
-      ALLOWED_ORIGINS: options.allowedOrigins.join(","),
-      ...options.env,
+      PORT: String(port),
+      LATCHKEY_URL: latchkeyUrl,
+      ALLOWED_ORIGINS: allowedOrigins.join(","),
     },
+  });
+}
+
+interface FastApiProcess {
+  readonly command: readonly string[];
+  readonly cwd: string;
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Starts `examples/fastapi`'s app on loopback, in its virtual environment, and waits until it answers. */
+export async function startFastApi({
+  env,
+  ...options
+}: FastApiOptions & { readonly env?: Readonly<Record<string, string>> }): Promise<RunningApi> {
+  const app = (await prepareFastApi())(options);
+  const child = Bun.spawn([...app.command], {
+    cwd: app.cwd,
+    env: { ...app.env, ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -86,7 +86,7 @@ export async function findPython(
   }
   if (problems.length === 0) problems.push(`No ${names.join(", ")} in PATH. ${howToGetPython}`);
   throw new Error(
-    `The FastAPI example needs Python ${oldestPython.join(".")} or later:\n${problems.join("\n")}`,
+    `The API, examples/fastapi, needs Python ${oldestPython.join(".")} or later:\n${problems.join("\n")}`,
   );
 }
 

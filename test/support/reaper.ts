@@ -34,7 +34,7 @@ while read -r action entry; do
     forget) case $list in *" $entry "*) list="\${list%% $entry *} \${list#* $entry }" ;; esac ;;
   esac
 done
-for entry in $list; do kill -s "\${entry%%/*}" "\${entry#*/}"; done
+for entry in $list; do kill -s "\${entry%%/*}" -- "\${entry#*/}"; done
 turns=0
 while [ $turns -lt 100 ]; do
   left=""
@@ -43,7 +43,7 @@ while [ $turns -lt 100 ]; do
   sleep 0.05
   turns=$((turns + 1))
 done
-for pid in $left; do kill -s KILL "$pid"; done
+for pid in $left; do kill -s KILL -- "$pid"; done
 for _ in 1 2 3 4 5; do rm -rf "$1" && break; sleep 0.2; done
 `;
 
@@ -106,7 +106,10 @@ export function once<T>(create: () => T): () => T {
 
 const reaper = once(startReaper);
 
-/** Ends process `pid` with `signal` once this process has ended; call `forgetProcess` as soon as it is gone. */
+/**
+ * Ends process `pid`, of a negative number the process group, with `signal` once this process has ended; call
+ * `forgetProcess` as soon as it is gone.
+ */
 export function watchProcess(pid: number, signal: ReaperSignal): void {
   reaper().watch(pid, signal);
 }
