@@ -23,15 +23,19 @@ const projectDirectory = join(import.meta.dir, "..", "..");
  */
 export async function launchBrowser({
   args = [],
+  within = [],
 }: {
   /** Chromium's own, such as a name that is to be this machine. */
   readonly args?: readonly string[];
+  /** A program that starts it, with its arguments, such as one that goes to another network. */
+  readonly within?: readonly string[];
 } = {}): Promise<Browser> {
   const failures: string[] = [];
   for (const { name, options } of await candidates()) {
     try {
       return await chromium.launch({
         ...options,
+        ...(within.length === 0 ? {} : { executablePath: startedBy(within, options.executablePath) }),
         args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", ...args],
         timeout: launchTimeoutMs,
       });
@@ -44,6 +48,14 @@ export async function launchBrowser({
       "Install Chrome or Chromium (Debian, Ubuntu: apt-get install chromium), " +
       "and set LATCHKEY_TEST_BROWSER to its path if it is not Chrome's usual one.",
   );
+}
+
+/** Playwright starts one file. */
+function startedBy(program: readonly string[], executablePath = "google-chrome"): string {
+  const path = join(temporaryDirectory("browser"), "chromium");
+  const quoted = [...program, executablePath].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  writeFileSync(path, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`, { mode: 0o755 });
+  return path;
 }
 
 interface Candidate {
