@@ -18,6 +18,13 @@ export async function askNewPassword(context: Asking): Promise<string> {
   });
 }
 
+/** Takes a password that there is from stdin, without its last line break; on a terminal asks for it, and shows nothing. */
+export async function askPassword(context: Asking): Promise<string> {
+  const input = context.stdin();
+  if (!input.isTTY) return await readPassword(input);
+  return await onTerminal(context, (readLine) => readLine("Password: ", { isShown: false }));
+}
+
 /** @throws CommandError unless somebody at the terminal says yes. */
 export async function confirm(context: Asking, question: string): Promise<void> {
   const answer = await onTerminal(context, (readLine) =>

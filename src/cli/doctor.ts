@@ -1,34 +1,38 @@
+import { resolve } from "node:path";
 import type { Check } from "../doctor/check.ts";
-import { diagnose } from "../doctor/diagnose.ts";
+import { type DiagnosisDeps, diagnose } from "../doctor/diagnose.ts";
 import { type Place, readForeignEnvironment } from "../doctor/foreign-environment.ts";
-import { type Command, exitStatus, printFailure } from "./command.ts";
+import { loadPartialConfig } from "../doctor/partial-config.ts";
+import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
+import { printable } from "./columns.ts";
+import { askPassword } from "./ask.ts";
 import { requireAddress } from "./mail-address.ts";
+import { CommandError } from "../errors.ts";
 
-interface DoctorOptions extends Place {
+interface OutsideOptions {
+  /** What is asked from outside; nothing else is looked at then. */
+  readonly url?: URL;
+  readonly origin?: readonly string[];
+  readonly caFile?: string;
+  readonly connect?: { readonly host: string; readonly port: number };
+  readonly connectHttp?: { readonly host: string; readonly port: number };
+  /** As whom. */
+  readonly signIn?: string;
+}
+
+interface DoctorOptions extends Place, OutsideOptions {
   /** Whom a mail is sent to. */
   readonly sendTest?: string;
   /** Of the DKIM record that is looked up. */
   readonly dkimSelector?: string;
 }
 
-/** Runs every check, on this shell's environment or that of a server elsewhere, and prints what each found. Exit status 1 when one failed. */
-export const doctor: Command<DoctorOptions> = async (context, { json, sendTest, dkimSelector, ...place }) => {
-  const mail = {
-    ...(sendTest === undefined ? {} : { sendTest: requireAddress(sendTest) }),
-    ...(dkimSelector === undefined ? {} : { dkimSelector }),
-  };
-  const elsewhere = readForeignEnvironment(place, context.cwd);
-  const checks = await diagnose(
-    elsewhere === undefined
-      ? { ...context, mail, from: "this shell's environment" }
-      : {
-          ...context,
-          loadConfig: (replaced = {}) =>
-            context.loadConfigOf({ ...elsewhere.environment, ...replaced }, elsewhere.cwd),
-          mail,
-          from: elsewhere.from,
-        },
-  );
+/**
+ * Runs every check, on this shell's environment or that of a server elsewhere, or asks one from outside, and prints what each
+ * found. Exit status 1 when one failed.
+ */
+export const doctor: Command<DoctorOptions> = async (context, { json, ...options }) => {
+  const checks = await (options.url === undefined ? checkInside : checkOutside)(context, options);
   const count = (status: Check["status"]) => checks.filter((check) => check.status === status).length;
   const [failures, warnings] = [count("failure"), count("warning")];
   const status = failures > 0 ? "failure" : warnings > 0 ? "warning" : "ok";
@@ -42,6 +46,76 @@ export const doctor: Command<DoctorOptions> = async (context, { json, sendTest, 
   context.stderr(summary);
   return exitStatus.ok;
 };
+
+async function checkInside(
+  context: CommandContext,
+  {
+    sendTest,
+    dkimSelector,
+    url: _url,
+    origin,
+    caFile,
+    connect,
+    connectHttp,
+    signIn,
+    ...place
+  }: DoctorOptions,
+): Promise<readonly Check[]> {
+  if ([origin, caFile, connect, connectHttp, signIn].some((option) => option !== undefined))
+    throw new CommandError(
+      "--origin, --ca-file, --connect, --connect-http and --sign-in go with --url",
+      "latchkey doctor --url https://auth.example.com",
+    );
+  const mail = {
+    ...(sendTest === undefined ? {} : { sendTest: requireAddress(sendTest) }),
+    ...(dkimSelector === undefined ? {} : { dkimSelector }),
+  };
+  const { loadConfig, from } = settingsOf(context, place);
+  return await diagnose({ ...context, loadConfig, mail, from });
+}
+
+/** The settings of this shell's environment, or of a server elsewhere. */
+function settingsOf(context: CommandContext, place: Place): Pick<DiagnosisDeps, "loadConfig" | "from"> {
+  const elsewhere = readForeignEnvironment(place, context.cwd);
+  if (elsewhere === undefined) return { loadConfig: context.loadConfig, from: "this shell's environment" };
+  return {
+    loadConfig: (replaced = {}) =>
+      context.loadConfigOf({ ...elsewhere.environment, ...replaced }, elsewhere.cwd),
+    from: elsewhere.from,
+  };
+}
+
+async function checkOutside(
+  context: CommandContext,
+  { sendTest, dkimSelector, url, origin, caFile, connect, connectHttp, signIn, ...place }: DoctorOptions,
+): Promise<readonly Check[]> {
+  if (url === undefined) return [];
+  if (sendTest !== undefined || dkimSelector !== undefined)
+    throw new CommandError(
+      "--send-test and --dkim-selector look at the server's settings, --url from outside",
+      "run latchkey doctor twice",
+    );
+  // What the server's own settings say of sites counts where they are those of this address.
+  const { config } = loadPartialConfig(settingsOf(context, place).loadConfig).loaded ?? {};
+  const known =
+    config !== undefined && new URL(config.baseUrl).origin === url.origin ? config.trustedOrigins : [];
+  const visitor =
+    signIn === undefined
+      ? undefined
+      : { email: requireAddress(signIn), password: await askPassword(context) };
+  const { diagnoseOutside } = await import("../doctor/outside/outside.ts");
+  const checks = await diagnoseOutside({
+    url,
+    origins: [...new Set([...(origin ?? []), ...known])].filter((one) => one !== url.origin),
+    now: context.now,
+    ...(caFile === undefined ? {} : { caFile: resolve(context.cwd, caFile) }),
+    ...(connect === undefined ? {} : { connect }),
+    ...(connectHttp === undefined ? {} : { connectPlain: connectHttp }),
+    ...(visitor === undefined ? {} : { visitor }),
+  });
+  // Whoever answers writes parts of it.
+  return checks.map((check) => ({ ...check, detail: printable(check.detail) }));
+}
 
 function line({ name, status, detail, remedy }: Check): string {
   const found = `${status.padEnd(7)}  ${name}: ${detail}`;

@@ -32,6 +32,10 @@ clock, schema, rows, file modes, free disk, the session cookie's reach to each t
 DNS records of the sender's domain; it sends nothing without --send-test, and knows a DKIM record by --dkim-selector alone. It looks at the
 environment of the shell that it is started in, or with one of its options at that of the server itself:
   latchkey doctor --unit latchkey    latchkey doctor --env-file /etc/latchkey.env    latchkey doctor --pid 1234
+With --url it asks an installation from outside instead: certificate, redirect from http, HSTS, clock, cookie, pages, verify,
+caches, proxy and CORS, of the sites that --origin or the settings name. It signs nobody in without --sign-in, which shows for whom latchkey takes
+the visitor, and leaves a mail about a new browser where such are sent.
+  latchkey doctor --url https://auth.example.com --origin https://docs.example.com --sign-in ann@example.com
 Exit status: 0 without a failure (warnings count as none), 1 with one.
 With --json: {"status":…,"checks":[{"name":…,"status":"ok"|"warning"|"failure","detail":…,"remedy":…}]}`,
   config: `

@@ -1,5 +1,4 @@
 import { Command as Program, CommanderError, InvalidArgumentError } from "commander";
-import { parseOrigin } from "../config/origin.ts";
 import { editDistance } from "../config/parse.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { addBackup } from "./backup-program.ts";
@@ -7,6 +6,7 @@ import { addEvents } from "./events-program.ts";
 import { addInvite } from "./invite-program.ts";
 import { addMail } from "./mail-program.ts";
 import { addPasswords } from "./passwords-program.ts";
+import { parseHttpUrl, parseSite, withOutside } from "./outside-options.ts";
 import { withPlace } from "./place-options.ts";
 import { addSecretRotate } from "./secret-program.ts";
 import { addUsers } from "./users-program.ts";
@@ -95,7 +95,9 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     "--status",
     "change nothing: say what is applied, pending and unknown",
   );
-  withPlace(add("doctor", "check everything that the server needs, all at once", commands.doctor))
+  withOutside(
+    withPlace(add("doctor", "check everything that the server needs, all at once", commands.doctor)),
+  )
     .option("--send-test <address>", "send a mail to this address, too")
     .option("--dkim-selector <name>", "look the DKIM record of this name up", parseSelector);
   add("config", "print every setting, where it comes from, secrets masked", commands.config);
@@ -110,11 +112,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     commands.testserver,
   )
     .option("--users <n>", `how many users it has, 1 to ${testUsersMax}`, parseTestUsers, 2)
-    .option(
-      "--origin <origin>",
-      "a site that may call it; once each (default: those of serve)",
-      parseTestOrigin,
-    );
+    .option("--origin <origin>", "a site that may call it; once each (default: those of serve)", parseSite);
   add("version", "print the version", commands.version);
   addBackup(program, context, end);
   addUsers(program, context, end);
@@ -139,20 +137,6 @@ function requireKnownCommand(program: Program, argv: readonly string[]): void {
   throw new CommanderError(exitStatus.usage, "latchkey.unknownCommand", `unknown command '${word}'${hint}`);
 }
 
-function parseHttpUrl(text: string): URL {
-  if (/^unix:\/[^/]/.test(text)) return new URL(text.replaceAll(/[^/:]+/g, encodeURIComponent));
-  const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined) throw new InvalidArgumentError("It is no http:// or https:// URL.");
-  // Not an InvalidArgumentError, which would echo it.
-  if (url.username !== "" || url.password !== "")
-    throw new CommanderError(
-      exitStatus.usage,
-      "latchkey.credentials",
-      "--url holds a user name or a password",
-    );
-  return url;
-}
-
 function parseSelector(text: string): string {
   if (/^[a-z\d](?:[a-z\d._-]{0,61}[a-z\d])?$/i.test(text)) return text;
   throw new InvalidArgumentError("It is no name of a DKIM record.");
@@ -162,12 +146,6 @@ function parseTestUsers(text: string): number {
   const count = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   if (count >= 1 && count <= testUsersMax) return count;
   throw new InvalidArgumentError(`It is no whole number from 1 to ${testUsersMax}.`);
-}
-
-function parseTestOrigin(text: string, others: readonly string[] = []): readonly string[] {
-  const parsed = parseOrigin(text);
-  if (parsed.ok) return [...others, parsed.value];
-  throw new InvalidArgumentError(`${parsed.reason}: ${parsed.remedy}.`);
 }
 
 function parseTimeout(text: string): number {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "./reaper.ts";
 
@@ -22,4 +22,33 @@ export function makeCertificate(names: readonly string[], days = 30): Certificat
   );
   if (exitCode !== 0) throw new Error(`openssl: ${stderr.toString()}`);
   return { key: readFileSync(keyPath, "utf8"), cert: readFileSync(path, "utf8"), path };
+}
+
+/** One that ended in February 2020. */
+export function makeExpiredCertificate(names: readonly string[]): Certificate {
+  const folder = temporaryDirectory("certificate");
+  const [key, request, path, list] = ["key.pem", "request.pem", "cert.pem", "list"].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
+  writeFileSync(list, "");
+  const config = join(folder, "ca.cnf");
+  writeFileSync(
+    config,
+    [
+      "[ca]\ndefault_ca = own",
+      `[own]\ndatabase = ${list}\nnew_certs_dir = ${folder}\nrand_serial = yes\ndefault_md = sha256`,
+      "policy = any\nx509_extensions = names\n[any]\ncommonName = supplied",
+      `[names]\nsubjectAltName = ${names.join(",")}`,
+    ].join("\n"),
+  );
+  const asked = "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=mail".split(" ");
+  const signed = "ca -batch -selfsign -startdate 20200101000000Z -enddate 20200201000000Z -config".split(" ");
+  for (const args of [
+    [...asked, "-keyout", key, "-out", request],
+    [...signed, config, "-in", request, "-keyfile", key, "-out", path, "-notext"],
+  ]) {
+    const { exitCode, stderr } = Bun.spawnSync(["openssl", ...args]);
+    if (exitCode !== 0) throw new Error(`openssl: ${stderr.toString()}`);
+  }
+  return { key: readFileSync(key, "utf8"), cert: readFileSync(path, "utf8"), path };
 }

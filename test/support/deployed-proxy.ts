@@ -65,29 +65,34 @@ interface Here extends Places {
   readonly http: number;
   readonly https: number;
   readonly certificate: Certificate;
+  readonly change: (text: string) => string;
 }
 
 const names: readonly Host[] = ["auth.example.com", "tools.example.com"];
 
-/** Starts a proxy in front of latchkey, and asking it for the program. @throws when it does not start. */
+/**
+ * Starts a proxy in front of latchkey, and asking it for the program.
+ * @param change spoils its files, for tests that want them wrong. @throws when it does not start.
+ */
 export async function startDeployed(
   name: DeployedProxyName,
   command: readonly string[],
   places: Places,
   certificate: Certificate = makeCertificate(names.map((one) => `DNS:${one}`)),
+  change: (text: string) => string = (text) => text,
 ): Promise<DeployedProxy> {
   const directory = temporaryDirectory(name);
   chmodSync(directory, 0o755);
   // A port that was free may be somebody else's by the time that it is taken.
   for (let attempt = 0; attempt < 5; attempt += 1) {
-    const here = { ...places, directory, http: freePort(), https: freePort(), certificate };
+    const here = { ...places, directory, http: freePort(), https: freePort(), certificate, change };
     const child = spawnProxy([...command, ...write[name](here)], directory);
     const stop = async () => {
       child.kill("SIGKILL");
       await child.exited;
       forgetProcess(child.pid);
     };
-    if (await answers(here.https, child)) {
+    if (await answers(here.https, child, name === "caddy" ? null : certificate.cert)) {
       const ca = name === "caddy" ? await caddyRoot(directory) : certificate.cert;
       return { ...clientOf(here, ca), stop };
     }
@@ -125,7 +130,7 @@ const write: Readonly<Record<DeployedProxyName, (here: Here) => readonly string[
     );
     return ["-c", join(directory, "nginx.conf")];
   },
-  caddy({ directory, http, https, certificate: _, ...places }) {
+  caddy({ directory, http, https, certificate: _certificate, ...places }) {
     const own = [
       "{",
       "admin off",
@@ -177,26 +182,32 @@ const write: Readonly<Record<DeployedProxyName, (here: Here) => readonly string[
     writeFileSync(
       file,
       readDeployed("traefik/traefik.yml")
-        .replace('":80"', `":${http}"`)
-        .replace('":443"', `":${https}"`)
-        .replace("127.0.0.1:3002", ask)
-        .replace("/etc/traefik/dynamic", dynamic)
-        .replace("/var/lib/traefik/acme.json", join(directory, "acme.json")),
+        .replaceAll('":80"', `":${http}"`)
+        .replaceAll('":443"', `":${https}"`)
+        .replaceAll("127.0.0.1:3002", ask)
+        .replaceAll("/etc/traefik/dynamic", dynamic)
+        .replaceAll("/var/lib/traefik/acme.json", join(directory, "acme.json")),
     );
     return [`--configFile=${file}`];
   },
 };
 
-function moved(text: string, { latchkey, program }: Places): string {
-  return text.replaceAll("127.0.0.1:3001", latchkey).replaceAll("127.0.0.1:8080", program);
+function moved(text: string, { latchkey, program, change }: Places & Pick<Here, "change">): string {
+  return change(text).replaceAll("127.0.0.1:3001", latchkey).replaceAll("127.0.0.1:8080", program);
 }
 
-async function answers(port: number, child: Bun.Subprocess): Promise<boolean> {
+/** Until it takes connections, under its own certificate: Traefik has another until it has read its files. */
+async function answers(port: number, child: Bun.Subprocess, ca: string | null): Promise<boolean> {
   const deadline = Date.now() + 15_000;
   while (Date.now() < deadline && child.exitCode === null) {
     const takes = await new Promise<boolean>((resolve) => {
       const socket = connect(
-        { host: "127.0.0.1", port, servername: "auth.example.com", rejectUnauthorized: false },
+        {
+          host: "127.0.0.1",
+          port,
+          servername: "auth.example.com",
+          ...(ca === null ? { rejectUnauthorized: false } : { ca }),
+        },
         () => {
           socket.destroy();
           resolve(true);

@@ -153,7 +153,7 @@ function trials(
   afterAll(async () => {
     await Promise.all([...proxies.values()].map((proxy) => proxy.stop()));
     recorder?.stop();
-    program?.stop(true);
+    await program?.stop(true);
     await latchkey?.kill();
     await database?.close();
   });
