@@ -75,9 +75,9 @@ function defaultOf(name: string): string {
   return `\`${value.replace(/^file:\/\/\/here\//, "file:./").replace(/^\/here\//, "./")}\``;
 }
 
-/** A document with its tables as the code has them. */
+/** A document with the files of deploy/ as they are, and its tables as the code has them. */
 export function withTables(document: string): string {
-  return document.replaceAll(
+  return withFiles(document).replaceAll(
     /(<!-- table: ([^>]+) -->\n\n)(?:\|.*\|\n)+/g,
     (whole, marker: string, name: string) => {
       const rows = { ...tables, ...operatingTables }[name]?.();
@@ -86,6 +86,15 @@ export function withTables(document: string): string {
       const lines = [header, header.map(() => "---"), ...others].map((row) => `| ${row.join(" | ")} |\n`);
       return marker + lines.join("");
     },
+  );
+}
+
+/** `<!-- file: deploy/… -->` stands before each. */
+function withFiles(document: string): string {
+  return document.replaceAll(
+    /^(<!-- file: (deploy\/\S+) -->\n\n```\w+\n).*?^```$/gms,
+    (_whole, begin: string, path: string) =>
+      `${begin}${readFileSync(join(import.meta.dir, "..", path), "utf8")}\`\`\``,
   );
 }
 

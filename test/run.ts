@@ -23,7 +23,7 @@ const slow = [
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,clients-tests,three-names}.test.ts",
-  "test/e2e/{canary,crash,descriptors,disks,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,mail-browser,mail-elsewhere,mail-kills,mail-server,mail-timing,poolers,proxies,races,restart-behind-proxies,signals,sleep,soak,start,stories,testserver-browser,unix-socket,users-races,users-refused-databases,workers,workers-ends}.test.ts",
+  "test/e2e/{canary,crash,descriptors,disks,doctor-outside,exactness,failover,fastapi,fastapi-proxies,faults,faults-between,forward,fuzz,log-reader,lost-file,mail-browser,mail-elsewhere,mail-kills,mail-server,mail-timing,poolers,proxies,races,restart-behind-proxies,signals,sleep,soak,start,stories,testserver-browser,unix-socket,users-races,users-refused-databases,workers,workers-ends}.test.ts",
   "test/e2e/{backup-tls,openapi,openapi-outage}.test.ts",
   "test/e2e/{every-route,pool,refused-starts,slow-clients,strays,timing}.test.ts",
   "test/e2e/pages-{browser,callback,loop,outage,script,states}.test.ts",

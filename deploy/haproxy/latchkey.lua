@@ -1,6 +1,6 @@
--- /etc/haproxy/latchkey.lua: `http-request lua.latchkey` asks latchkey who a visitor is. docs/proxies.md
+-- /etc/haproxy/latchkey.lua: `http-request lua.latchkey` finds out who a visitor is, from latchkey. docs/proxies.md
 -- Somebody who is signed in goes on, with the X-Auth headers set. Anybody else gets latchkey's answer: the way to the
--- sign-in page, 401, or 503 while nobody knows. When latchkey does not answer at all, that is 503 too.
+-- sign-in page, 401, or 503 while nobody knows. No answer at all is 503, too.
 
 local latchkey = ...
 local timeout_ms = 10000

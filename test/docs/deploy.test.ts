@@ -71,3 +71,25 @@ test("docs/operations.md shows the metrics that the code declares: bun run docs"
   expect(text).toBe(withTables(text));
   for (const { name } of metricList) expect(text).toContain(`| \`${name}\` |`);
 });
+
+test("docs/proxies.md shows the files of deploy/ as they are, and each of a proxy: bun run docs", () => {
+  const { text, blocks } = readDocument("docs/proxies.md");
+  expect(text).toBe(withTables(text));
+  const shown = blocks.flatMap(({ marker }) => (marker.startsWith("file: ") ? marker.slice(6) : []));
+  const there = [...new Bun.Glob("deploy/{nginx,caddy,haproxy,traefik}/*").scanSync(projectDirectory)];
+  expect(shown.toSorted()).toEqual(there.toSorted());
+  for (const path of shown) expect(read(path)).toContain(`${path.endsWith(".lua") ? "--" : "#"} /etc/`);
+});
+
+test("what docs/proxies.md shows of several workers is in the files of deploy/", () => {
+  const { blocks } = readDocument("docs/proxies.md");
+  for (const [marker, path] of [
+    ["caddy: workers", "deploy/caddy/Caddyfile"],
+    ["nginx: workers", "deploy/nginx/latchkey.conf"],
+  ] as const) {
+    const lines =
+      blocks.find((block) => block.marker === marker)?.code.match(/^.*(?:lb_try|server 127).*$/gm) ?? [];
+    expect(lines.length).toBe(2);
+    for (const line of lines) expect(read(path)).toContain(line.trim());
+  }
+});

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { launchBrowser } from "../support/browser.ts";
+import { readDeployed } from "../support/deployed-proxy.ts";
 import { debianProgram } from "../support/debian.ts";
 import { type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { freePort } from "../support/free-port.ts";
@@ -72,7 +73,7 @@ describe.skipIf(!isHere)(
 
       const directory = temporaryDirectory("caddy");
       const own = `{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n\thttp_port ${ports.http}\n\thttps_port ${ports.https}\n}\n`;
-      const documented = blockOf("docs/proxies.md", "caddy: three names")
+      const documented = readDeployed("caddy/three-names.Caddyfile")
         .replace("/srv/docs", pages)
         .replace("127.0.0.1:3001", `127.0.0.1:${ports.latchkey}`)
         .replace("127.0.0.1:8000", `127.0.0.1:${ports.api}`);

@@ -10,9 +10,8 @@ import { projectDirectory } from "./readme.ts";
 import { forgetProcess, temporaryDirectory } from "./reaper.ts";
 import { traefikCommand } from "./traefik.ts";
 
-export const deployedProxies = ["nginx", "caddy", "haproxy", "traefik"] as const;
-export type DeployedProxyName = (typeof deployedProxies)[number];
-export type Host = "auth.example.com" | "tools.example.com";
+export type DeployedProxyName = "nginx" | "caddy" | "haproxy" | "traefik";
+type Host = "auth.example.com" | "tools.example.com";
 
 /** What stands in the files of deploy/ for this machine's: nothing else of them is changed. */
 export interface Places {
@@ -22,7 +21,7 @@ export interface Places {
   readonly program: string;
 }
 
-export interface Asked {
+interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string;
@@ -156,6 +155,8 @@ const write: Readonly<Record<DeployedProxyName, (here: Here) => readonly string[
       file,
       moved(readDeployed("haproxy/haproxy.cfg"), places)
         .replaceAll("/etc/haproxy", directory)
+        // Who may open its ports is set here.
+        .replaceAll(/^ {4}(?:user|group) haproxy\n/gm, "")
         .replace("bind :80\n", `bind :${http}\n`)
         .replace("bind :443 ", `bind :${https} `),
     );

@@ -33,7 +33,7 @@ export interface Answer {
   readonly ends: { readonly here: string; readonly there: string };
 }
 
-export interface Question {
+interface Question {
   readonly method?: "GET" | "POST" | "OPTIONS";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
