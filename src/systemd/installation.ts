@@ -121,8 +121,7 @@ function makeUser(root: string): Step {
 }
 
 function requireNoPackage(root: string, message: string, remedy: string): void {
-  const units = [packagedPaths.unit, `/usr${packagedPaths.unit}`];
-  if (units.some((path) => existsSync(join(root, path)))) throw new CommandError(message, remedy);
+  if (existsSync(join(root, packagedPaths.unit))) throw new CommandError(message, remedy);
 }
 
 /** Somebody's settings may be in it. */

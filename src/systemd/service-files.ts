@@ -16,7 +16,7 @@ export const servicePaths = {
 
 /** Where Debian's package puts its unit and its executable. */
 export const packagedPaths = {
-  unit: "/lib/systemd/system/latchkey.service",
+  unit: "/usr/lib/systemd/system/latchkey.service",
   executable: "/usr/bin/latchkey",
 } as const;
 

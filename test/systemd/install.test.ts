@@ -265,8 +265,8 @@ describe.skipIf(!isLinux)("latchkey install", () => {
 
   test.skipIf(!isRoot)("leaves a package's service, and a unit of somebody else's, alone", async () => {
     const packaged = emptyImage();
-    mkdirSync(join(packaged, "lib/systemd/system"), { recursive: true });
-    writeFileSync(join(packaged, "lib/systemd/system/latchkey.service"), packagedUnit);
+    mkdirSync(join(packaged, "usr/lib/systemd/system"), { recursive: true });
+    writeFileSync(join(packaged, "usr/lib/systemd/system/latchkey.service"), packagedUnit);
     const foreign = emptyImage();
     mkdirSync(join(foreign, "etc/systemd/system"), { recursive: true });
     writeFileSync(
