@@ -16,3 +16,15 @@ declare module "*.gz" {
   const path: string;
   export default path;
 }
+declare module "*.service" {
+  const text: string;
+  export default text;
+}
+declare module "*.sysusers" {
+  const text: string;
+  export default text;
+}
+declare module "*.env" {
+  const text: string;
+  export default text;
+}

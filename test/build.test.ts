@@ -13,6 +13,7 @@ const sources = [
   "tsconfig.json",
   "src",
   "drizzle",
+  "deploy",
   "release",
   "node_modules",
 ];

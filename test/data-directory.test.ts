@@ -185,6 +185,15 @@ describe("loadOrCreateSecret", () => {
     });
   });
 
+  test.skipIf(process.geteuid?.() !== 0)(
+    "root reads the secret of a server that runs as the folder's owner",
+    async () => {
+      const made = await loadOrCreateSecret(directory, databasePath);
+      for (const path of [directory, secretPath(directory)]) chownSync(path, 1_234, 1_234);
+      expect(await loadOrCreateSecret(directory, databasePath)).toBe(made);
+    },
+  );
+
   test("B11: a secret without its database is said", () => {
     const config = {
       secrets: [],

@@ -113,6 +113,7 @@ const areas = [
   "service",
   "mail",
   "metrics",
+  "systemd",
   "unix-socket",
   "server",
   "connection-cap",

@@ -2,6 +2,7 @@ import { basename, relative } from "node:path";
 import { socketsOf } from "../config/socket.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
+import type { Notifier } from "../systemd/notifier.ts";
 import type { CommandContext } from "./command.ts";
 
 /** How the server tells of itself. */
@@ -11,6 +12,8 @@ export interface Announcing
   readonly json: boolean;
   /** Whether a person reads the log. */
   readonly isPretty: boolean;
+  /** Where systemd hears of it; null where it does not ask. */
+  readonly notifier?: Notifier | null;
   /** Lines of the log that nobody took, so far. */
   readonly droppedLines: () => number;
 }

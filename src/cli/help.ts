@@ -54,6 +54,20 @@ With --json: the same lines, which are JSON in any case`,
 It asks GET /health of the configured HOST and PORT, or of --url (http://…, or unix:/… for a Unix socket), and is made for a container's HEALTHCHECK:
 exit status 0 when the answer is 200, 1 on any other answer or none. HOST and PORT come from the environment.
 With --json: {"status":"ok","url":…}`,
+  install: `
+It copies this executable to /usr/local/bin, makes the user latchkey, /etc/latchkey/latchkey.env (where there is none: all of
+it comments), /var/lib/latchkey and latchkey.service, which may listen on ports 80 and 443 and may do little else, and starts it.
+Run again it changes what is missing or other than this version has it, and then restarts the service. A unit that
+somebody has changed it leaves alone, and says so. Settings by --set are tried before anything is changed.
+  latchkey install --print
+  latchkey install --set BETTER_AUTH_URL=https://auth.example.com
+It is run by root, on Linux with systemd. Exit status: 0 done, 1 failed, 2 where a setting cannot be used.
+With --json: {"root":…,"steps":[{"action":"write"|"copy"|"directory"|"link"|"remove"|"run","path":…,"mode":…,"owner":…,
+"text":…,"command":…,"changed":…}]}; with --print without "changed"`,
+  uninstall: `
+It ends the service and removes the unit and the executable. /etc/latchkey, /var/lib/latchkey and their user stay, so that an
+installation later goes on where this one ended, unless --purge says otherwise: then every account is gone.
+With --json: {"root":…,"steps":[…]}, as of latchkey install`,
   secret: `
 256 random bits in base64, alone on stdout:  BETTER_AUTH_SECRET="$(latchkey secret)"
 With --json: {"secret":…}`,

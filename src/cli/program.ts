@@ -3,6 +3,7 @@ import { editDistance } from "../config/parse.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { addBackup } from "./backup-program.ts";
 import { addEvents } from "./events-program.ts";
+import { addInstall } from "./install-program.ts";
 import { addInvite } from "./invite-program.ts";
 import { addMail } from "./mail-program.ts";
 import { addPasswords } from "./passwords-program.ts";
@@ -120,6 +121,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
   addMail(program, context, end);
   addPasswords(program, context, end);
   addEvents(program, context, end);
+  addInstall(program, context, end);
   // What `serve` starts where LATCHKEY_WORKERS says so.
   add("worker", "serve a part of the connections", commands.worker, { hidden: true });
   return program;

@@ -20,6 +20,8 @@ interface TestServing extends Rehearsal {
   readonly ended: Promise<string>;
 }
 
+const nothingToReload = "settings are read at the start: restart it";
+
 /**
  * Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once.
  * @param testing of a server for tests alone. @returns the exit status.
@@ -29,13 +31,16 @@ export async function serveAlone(
   announcing: Announcing,
   testing?: TestServing,
 ): Promise<number> {
-  const { log, version, droppedLines } = announcing;
+  const { log, version, droppedLines, notifier } = announcing;
   const port = listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, port.port);
   describeStart(announcing, config, loaded.warnings);
   const backupFigures = createBackupFigures();
   // From here on: an unheard signal would end it without a word.
-  const signals = watchSignals();
+  // To systemd, SIGHUP asks for a reload, and never for the end.
+  const signals = watchSignals(
+    notifier ? () => log.info({ event: "reload_ignored" }, nothingToReload) : undefined,
+  );
   let listener = port;
   let metrics: MetricsListener | null = null;
   let service: Service;
@@ -75,10 +80,12 @@ export async function serveAlone(
   if (service.metricsFront !== null) metrics?.serve(service.metricsFront);
   const stopCapping = watchConnections(config, log, service.counted?.closedConnections);
   describeListening(announcing, config, listener.url, metrics?.url);
+  notifier?.ready(`answers at ${config.baseUrl}`);
   const backups = scheduleBackups(config, announcing, backupFigures);
   testing?.listening(config, listener.url);
   const signal = await (testing === undefined ? signals.first : Promise.race([signals.first, testing.ended]));
   log.info({ event: "draining", signal }, "finishing the requests under way");
+  notifier?.stopping();
   stopCapping();
   const end = async () => {
     const [reason] = await Promise.all([drain(listener), backups?.stop()]);

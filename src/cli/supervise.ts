@@ -29,7 +29,7 @@ export async function supervise(
   announcing: Announcing,
   { format, writer }: Surroundings,
 ): Promise<number> {
-  const { log, workerEnvironment } = announcing;
+  const { log, workerEnvironment, notifier } = announcing;
   const { host, workers } = loaded.config;
   const claim = await claimPort(host, loaded.config.port);
   const config = withPort(loaded.config, claim.port);
@@ -64,9 +64,16 @@ export async function supervise(
       return worker;
     },
   });
+  const ready = () =>
+    notifier?.ready(`${workers} workers answer at ${config.baseUrl}`, supervisor.hasAnswered);
+  const reload = async () => {
+    notifier?.reloading();
+    await supervisor.restart();
+    ready();
+  };
   const started = Promise.withResolvers<void>();
   // One that comes while they start replaces them once they are there, and ends nothing.
-  const signals = watchSignals(() => void started.promise.then(() => supervisor.restart()));
+  const signals = watchSignals(() => void started.promise.then(reload));
   const release = await claimSocketPaths(sockets.map(({ path }) => path));
   const early = await beforeSignal(signals, supervisor.start());
   if (early !== null) {
@@ -78,9 +85,11 @@ export async function supervise(
   started.resolve();
   logStrays(log);
   describeListening(announcing, config, urlOf(host, config.port), metrics.url);
+  ready();
   // Here, so that of all workers none makes any.
   const backups = scheduleBackups(config, announcing, backupFigures);
   log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");
+  notifier?.stopping();
   const second = signals.second.then(() => {
     supervisor.kill();
     return "second signal";

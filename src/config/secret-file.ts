@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { dirname } from "node:path";
 
 /** What is wrong with a file that holds a secret, and what to do about it. */
 export interface SecretFileRisk {
@@ -22,13 +23,16 @@ export function secretFileRisk(
   const own = process.geteuid?.();
   // Windows keeps neither.
   if (own === undefined) return null;
+  // Root looks after a server that runs as another user, whose data, and whose credentials of systemd's making, are that user's.
+  const isServers = own === 0 && (madeByUs || path.startsWith("/run/credentials/"));
+  const owners = [own, 0, ...(isServers ? [statSync(dirname(path)).uid] : [])];
   const octal = (mode & 0o777).toString(8).padStart(4, "0");
   const refused = (reason: string, remedy: string): SecretFileRisk => ({
     severity: "refused",
     reason,
     remedy,
   });
-  if (uid !== own && uid !== 0)
+  if (!owners.includes(uid))
     return refused(`belongs to another user (${uid}), who could replace it`, `chown it to ${own}`);
   if ((mode & 0o022) !== 0) return refused(`may be written to by others (mode ${octal})`, "chmod it to 600");
   if ((mode & 0o004) === 0) return null;

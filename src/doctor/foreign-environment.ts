@@ -61,7 +61,7 @@ function readEnvFile(path: string): Environment {
  * `NAME=value` lines as systemd.exec(5) reads an `EnvironmentFile`, and as Docker does where nothing is quoted: `#` and `;`
  * begin a comment at the start of a line alone, quotes hold a value together, a backslash continues a line.
  */
-function environmentIn(text: string): Environment {
+export function environmentIn(text: string): Environment {
   const lines = text.replaceAll(/\\\r?\n/g, "").split(/\r?\n/);
   return Object.fromEntries(
     lines.flatMap((line) => {
@@ -115,7 +115,8 @@ function ofUnit(unit: string, cwd: string): ForeignEnvironment {
   const stateDirectory = last("StateDirectory")?.split(/\s+/)[0];
   if (stateDirectory) environment["STATE_DIRECTORY"] = join("/var/lib", stateDirectory);
   for (const { key, value } of settings) {
-    if (key === "Environment") Object.assign(environment, assignments(value));
+    if (key === "Environment")
+      Object.assign(environment, assignments(value, `/run/credentials/${basename(path)}`));
     if (key !== "EnvironmentFile") continue;
     const file = value.replace(/^-/, "");
     if (value.startsWith("-") && !existsSync(file)) continue;
@@ -156,8 +157,8 @@ function unitSettings(path: string): readonly { readonly key: string; readonly v
     });
 }
 
-/** `A=b "C=d e"`, as systemd.exec(5) has it. */
-function assignments(value: string): Record<string, string> {
+/** `A=b "C=d e"`, as systemd.exec(5) has it. @param credentials the directory that `%d` stands for, while the unit runs. */
+function assignments(value: string, credentials: string): Record<string, string> {
   const words = value.match(/"(?:[^"\\]|\\.)*"|'[^']*'|\S+/g) ?? [];
   return Object.fromEntries(
     words
@@ -165,7 +166,9 @@ function assignments(value: string): Record<string, string> {
       .filter((word) => word.includes("="))
       .map((word) => [
         word.slice(0, word.indexOf("=")),
-        word.slice(word.indexOf("=") + 1).replaceAll("%%", "%"),
+        word
+          .slice(word.indexOf("=") + 1)
+          .replaceAll(/%[%d]/g, (specifier) => (specifier === "%d" ? credentials : "%")),
       ]),
   );
 }

@@ -14,6 +14,8 @@ export interface Supervisor {
   restart(): Promise<void>;
   /** What all workers find, within 1.9 s. */
   readiness(): Promise<Readiness>;
+  /** Whether of the workers that listen any has answered lately; true where none does, and all are being replaced. */
+  hasAnswered(): boolean;
   /** Workers that listen. */
   serving(): number;
   /**
@@ -50,6 +52,8 @@ const stableMs = 60_000;
 const replacedWithinMs = 30_000;
 /** A worker answers within 1.8 s, unless it is stuck. */
 const lookTimeoutMs = 1_900;
+/** Twice as long as pings are apart, and a little more. */
+const answeredWithinMs = 5_000;
 /** What was found counts for so long: anybody may ask, and hashes wait while all workers are asked. */
 const foundForMs = 100;
 
@@ -203,6 +207,11 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
       const now = performance.now();
       if (last === undefined || now - last.at > foundForMs) last = { at: now, found: look() };
       return await last.found;
+    },
+    hasAnswered() {
+      const workers = slots.flatMap(({ current }) => current ?? []);
+      const now = performance.now();
+      return workers.length === 0 || workers.some(({ lastAnswer }) => now - lastAnswer() < answeredWithinMs);
     },
     serving: () => slots.filter(({ current }) => current !== null).length,
     async drain() {

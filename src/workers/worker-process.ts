@@ -14,6 +14,8 @@ export interface WorkerProcess {
   readonly ended: Promise<string>;
   /** Asks whether it answers at all. Resolves once it has, or has ended. */
   ping(): Promise<void>;
+  /** When it last said anything, in `performance.now()` ms. */
+  lastAnswer(): number;
   /** Asks what it finds; null where it ends instead. */
   look(): Promise<Readiness | null>;
   /** Asks what it has counted, and what is the same to all: @returns that, or null where it ends or was not asked. */
@@ -60,9 +62,11 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
   let lookedLast = 0;
   const drained = Promise.withResolvers<DrainReason>();
   let ponged = Promise.withResolvers<void>();
+  let answeredAt = performance.now();
   let hasEnded = false;
 
   const receive = (message: FromWorker): void => {
+    answeredAt = performance.now();
     hashing.receive(message);
     if (message.kind === "listening") listening.resolve();
     else if (message.kind === "failed") listening.reject(new CommandError(message.message, message.remedy));
@@ -110,6 +114,7 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
       send({ kind: "ping" });
       await Promise.race([ponged.promise, ended]);
     },
+    lastAnswer: () => answeredAt,
     look() {
       const id = (lookedLast += 1);
       const found = Promise.withResolvers<Readiness>();

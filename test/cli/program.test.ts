@@ -18,6 +18,8 @@ const commands = [
   "mail",
   "passwords",
   "events",
+  "install",
+  "uninstall",
 ] as const;
 
 describe("the command line", () => {

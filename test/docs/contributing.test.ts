@@ -13,7 +13,7 @@ const { blocks } = readDocument("CONTRIBUTING.md");
 /** A copy of the project with everything that CONTRIBUTING.md adds. */
 function applyExamples(): string {
   const copy = temporaryDirectory("contributing");
-  for (const name of ["src", "drizzle", "package.json", "tsconfig.json"])
+  for (const name of ["src", "drizzle", "deploy", "package.json", "tsconfig.json"])
     cpSync(join(projectDirectory, name), join(copy, name), { recursive: true });
   symlinkSync(join(projectDirectory, "node_modules"), join(copy, "node_modules"));
   for (const { marker, code } of blocks) {

@@ -55,8 +55,24 @@ export interface BootedRoot extends ShipRoot {
   run(args: readonly string[], options?: RunIn): Promise<RunResult>;
   /** The arguments that start a program of this machine's on the network of the root, as a browser is: put them before its own. */
   readonly onItsNetwork: readonly string[];
+  /** Asks a server on the network of the root. A redirect is an answer. */
+  fetch(url: string, init?: AskInit): Promise<Answer>;
   /** Shuts it down, as a machine is. The folder stays. */
   stop(): Promise<void>;
+}
+
+/** What a request is made with. */
+interface AskInit {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+interface Answer {
+  readonly status: number;
+  /** By their names in small letters; of several `Set-Cookie` the pairs alone, as a `Cookie` header has them. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
 /** @returns why no root can be made and booted here; null where it can. */
@@ -140,15 +156,31 @@ export async function boot(root: ShipRoot): Promise<BootedRoot> {
     throw new Error(`the root did not boot within ${bootTimeoutMs} ms:\n${said()}`);
   }
   const { leader, state, inside } = booted;
+  const onItsNetwork = ["nsenter", `--target=${leader}`, "--net", "--"];
   return {
     ...root,
     leader,
     state,
     run: async (args, options = {}) => await start([...inside, ...args], options),
-    onItsNetwork: ["nsenter", `--target=${leader}`, "--net", "--"],
+    onItsNetwork,
+    fetch: async (url, init = {}) => {
+      const { exitCode, stdout, stderr } = await start([...onItsNetwork, process.execPath, "-e", asking], {
+        env: { ASKED: JSON.stringify({ url, init }) },
+      });
+      if (exitCode !== 0) throw new Error(`${url}: ${stderr}`);
+      return JSON.parse(stdout) as Answer;
+    },
     stop,
   };
 }
+
+/** Run by this machine's Bun: the root has none, and no curl. */
+const asking = `
+const { url, init } = JSON.parse(process.env.ASKED);
+const answer = await fetch(url, { ...init, redirect: "manual" });
+const cookies = answer.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+const headers = { ...Object.fromEntries(answer.headers), ...(cookies === "" ? {} : { "set-cookie": cookies }) };
+console.log(JSON.stringify({ status: answer.status, headers, body: await answer.text() }));`;
 
 function nspawn({ path }: ShipRoot, name: string): readonly string[] {
   return [
