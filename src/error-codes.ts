@@ -64,6 +64,7 @@ export const ownCodes = {
     when: "`callbackURL` leads to a site that is not listed",
   },
   INVALID_REDIRECT_URL: { status: 403, posts: true, when: "`redirectTo` leads to a site that is not listed" },
+  HTTPS_REQUIRED: { status: 403, when: "anything but GET and HEAD at `LATCHKEY_HTTP_PORT`" },
   NOT_FOUND: { status: 404, when: "nothing answers at this path" },
   METHOD_NOT_ALLOWED: { status: 405, when: "`Allow` names the methods" },
   REQUEST_TIMEOUT: { status: 408, posts: true, when: "the body did not arrive in time" },

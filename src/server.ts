@@ -32,7 +32,15 @@ export function serverOptions(idleTimeoutSeconds = idleTimeoutDefaultSeconds) {
   };
 }
 
+/** A certificate in PEM, those that lead to its root behind it, and its key. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ListenOptions {
+  /** What TLS is spoken with, 1.2 at the least; plain http without it. */
+  readonly tls?: KeyPair;
   /** Whether other processes of this user may listen on the port too, and each gets its part of the connections. */
   readonly sharesPort?: boolean;
   readonly idleTimeoutSeconds?: number;
@@ -44,7 +52,7 @@ export interface ListenOptions {
 export function listen(
   hostname: string,
   port: number,
-  { sharesPort = false, idleTimeoutSeconds, setting }: ListenOptions = {},
+  { sharesPort = false, idleTimeoutSeconds, setting, tls }: ListenOptions = {},
 ): Listener {
   const options = serverOptions(idleTimeoutSeconds);
   let server: Server<undefined>;
@@ -55,6 +63,7 @@ export function listen(
       port,
       // Bun turns SO_REUSEPORT on outside development: a second server would start and take half of the requests.
       reusePort: sharesPort,
+      ...(tls === undefined ? {} : { tls: { ...tls } }),
       fetch: starting,
     });
   } catch (cause) {
@@ -62,7 +71,7 @@ export function listen(
   }
   const bound = server.port ?? port;
   return {
-    url: urlOf(hostname, bound),
+    url: urlOf(hostname, bound, tls !== undefined),
     port: bound,
     serve({ fetch, routes }) {
       server.reload({ ...options, fetch, routes });
@@ -85,8 +94,8 @@ export function together(first: Listener, ...others: readonly Omit<Listener, "ur
   };
 }
 
-export function urlOf(hostname: string, port: number): string {
-  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+export function urlOf(hostname: string, port: number, isSecure = false): string {
+  return `${isSecure ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 /** The answer until there is an application. */
@@ -113,9 +122,11 @@ function listenError(
     );
   }
   if (code === "EACCES") {
-    return new CommandError(`port ${port} may not be opened by this user`, "use a port above 1023", {
-      cause,
-    });
+    return new CommandError(
+      `port ${port} may not be opened by this user`,
+      `set ${setting ?? "PORT"} to one above 1023, or give the right to lower ones: AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit, or setcap cap_net_bind_service=+ep ${process.execPath}`,
+      { cause },
+    );
   }
   return new CommandError(
     `cannot listen on ${hostname}:${port}`,

@@ -1,4 +1,5 @@
 import type { BackupFigures } from "./backup-figures.ts";
+import type { CertificateFigures } from "./certificate-figures.ts";
 import type { BreachOutcome, RequireUnbreached } from "./auth/breached/breaches.ts";
 import type { HashLine } from "./auth/hash-line.ts";
 import type { InTurn } from "./auth/hash-slots.ts";
@@ -58,6 +59,8 @@ export interface ServiceDeps {
   readonly droppedLines?: () => number;
   /** Of the process that makes backups by itself, where it does. */
   readonly backups?: BackupFigures;
+  /** Of the process that has the server's certificate. */
+  readonly certificate?: CertificateFigures | undefined;
 }
 
 export interface Service {
@@ -199,7 +202,7 @@ async function openBreached({ config, version, log, now }: ServiceDeps) {
 
 /** Nothing of it is loaded where nobody asks for figures. */
 async function startCounting(
-  { config, version, now, shared, droppedLines, backups }: ServiceDeps,
+  { config, version, now, shared, droppedLines, backups, certificate }: ServiceDeps,
   database: Database,
 ) {
   if (config.metrics === null) return undefined;
@@ -215,6 +218,7 @@ async function startCounting(
     now,
     droppedLines,
     backups: made,
+    certificate,
     ...shared,
   });
 }

@@ -7,17 +7,24 @@ interface HealthcheckOptions {
   readonly timeout: number;
 }
 
+/** Where to ask, in turn, and by which name where the server speaks https itself. */
+interface Targets {
+  readonly targets: readonly string[];
+  readonly serverName?: string;
+}
+
 /** Asks the server for its readiness. @throws CommandError on any answer but 200, and on none in time. */
 export const healthcheck: Command<HealthcheckOptions> = async (
   { loadConfig, stdout },
   { json, url, timeout },
 ) => {
-  const targets = url === undefined ? configuredTargets(loadConfig) : [healthUrl(url)];
+  const { targets, serverName } =
+    url === undefined ? configuredTargets(loadConfig) : { targets: [healthUrl(url)] };
   const deadline = AbortSignal.timeout(timeout);
   let failure: unknown;
   for (const target of targets) {
     try {
-      await requireReady(target, deadline, timeout);
+      await requireReady(target, deadline, timeout, serverName);
       stdout(json ? JSON.stringify({ status: "ok", url: target }) : `${target} is ready`);
       return exitStatus.ok;
     } catch (error) {
@@ -28,19 +35,21 @@ export const healthcheck: Command<HealthcheckOptions> = async (
 };
 
 /** Where the server listens, even while something else in the configuration is wrong. */
-function configuredTargets(loadConfig: CommandContext["loadConfig"]): readonly string[] {
+function configuredTargets(loadConfig: CommandContext["loadConfig"]): Targets {
   const { loaded } = loadPartialConfig(loadConfig);
-  const { host = "127.0.0.1", port = 3001 } = loaded?.config ?? {};
+  const { host = "127.0.0.1", port = 3001, tls = null, baseUrl = "" } = loaded?.config ?? {};
+  const scheme = tls === null ? "http" : "https";
   if (port === 0) {
     throw new CommandError(
       "PORT is 0, so only the server's log says which port it took",
-      "latchkey healthcheck --url http://127.0.0.1:PORT",
+      `latchkey healthcheck --url ${scheme}://127.0.0.1:PORT`,
     );
   }
-  return loopbackOf(host).map((address) => {
+  const targets = loopbackOf(host).map((address) => {
     const name = address.includes(":") ? `[${address}]` : address;
-    return healthUrl(new URL(`http://${name}:${port}`));
+    return healthUrl(new URL(`${scheme}://${name}:${port}`));
   });
+  return tls === null ? { targets } : { targets, serverName: new URL(baseUrl).hostname };
 }
 
 /** A wildcard is no address to call. Every IPv6 interface is usually every IPv4 one too, and ::1 may be missing. */
@@ -53,7 +62,14 @@ function healthUrl(url: URL): string {
   return url.protocol !== "unix:" && url.pathname === "/" ? new URL("/health", url).href : url.href;
 }
 
-async function requireReady(url: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
+async function requireReady(
+  url: string,
+  signal: AbortSignal,
+  timeoutMs: number,
+  serverName: string | undefined,
+): Promise<void> {
+  // This machine's own server, by an address that no certificate names; doctor says what is wrong with one.
+  const tls = serverName === undefined ? {} : { tls: { serverName, rejectUnauthorized: false } };
   let status: number;
   let body: string;
   try {
@@ -65,7 +81,7 @@ async function requireReady(url: string, signal: AbortSignal, timeoutMs: number)
             redirect: "manual",
             unix: decodeURIComponent(pathname),
           })
-        : await fetch(url, { signal, redirect: "manual" });
+        : await fetch(url, { signal, redirect: "manual", ...tls });
     status = response.status;
     body = status === 200 ? "" : await response.text();
   } catch (cause) {

@@ -4,6 +4,7 @@ Configuration comes from the environment, and from no file but those that *_FILE
   PORT, HOST                    where it listens (3001, 127.0.0.1)
   DATABASE_URL                  postgresql://… or file:…; unset: SQLite in LATCHKEY_DATA_DIR
   BETTER_AUTH_URL               the public URL, such as https://auth.example.com
+  LATCHKEY_TLS                  acme: get a certificate for it, and speak https
   BETTER_AUTH_SECRET            signs the cookies; required with a server database
   BETTER_AUTH_TRUSTED_ORIGINS   the sites that may call it, comma-separated
 Every name, its value and its source: latchkey config
@@ -14,7 +15,7 @@ Documentation: README.md, SECURITY.md and docs/ in latchkey's sources.`;
 const details: Readonly<Record<string, string>> = {
   serve: `
 It listens on HOST and PORT (PORT=0: any free port of a loopback HOST), applies missing migrations first, and runs
-until SIGTERM, SIGINT or SIGHUP; then it answers the requests under way for 10 seconds at most, or until a second signal.
+until SIGTERM, SIGINT or SIGHUP (which, where it speaks https itself, has it look for a new certificate instead); then it answers the requests under way for 10 seconds at most, or until a second signal.
 The log goes to stderr. With --json the log is JSON, and once it listens one line on stdout says where:
   {"event":"listening","url":…,"baseUrl":…,"port":…}
 With LATCHKEY_WORKERS=2 or more, on Linux, it starts so many processes that share the port; SIGHUP then replaces them one

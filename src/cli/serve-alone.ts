@@ -23,7 +23,8 @@ interface TestServing extends Rehearsal {
 const nothingToReload = "settings are read at the start: restart it";
 
 /**
- * Serves in this process until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once.
+ * Serves in this process until SIGTERM, SIGINT or SIGHUP, which with a certificate looks for a new one instead; a second signal
+ * ends it at once.
  * @param testing of a server for tests alone. @returns the exit status.
  */
 export async function serveAlone(
@@ -32,15 +33,15 @@ export async function serveAlone(
   testing?: TestServing,
 ): Promise<number> {
   const { log, version, droppedLines, notifier } = announcing;
-  const port = listen(loaded.config.host, loaded.config.port);
+  const tls = await openTls(loaded.config, announcing);
+  const port = tls?.listener ?? listen(loaded.config.host, loaded.config.port);
   const config = withPort(loaded.config, port.port);
   describeStart(announcing, config, loaded.warnings);
   const backupFigures = createBackupFigures();
   // From here on: an unheard signal would end it without a word.
   // To systemd, SIGHUP asks for a reload, and never for the end.
-  const signals = watchSignals(
-    notifier ? () => log.info({ event: "reload_ignored" }, nothingToReload) : undefined,
-  );
+  const ignore = notifier ? () => log.info({ event: "reload_ignored" }, nothingToReload) : undefined;
+  const signals = watchSignals(tls?.reload ?? ignore);
   let listener = port;
   let metrics: MetricsListener | null = null;
   let service: Service;
@@ -63,6 +64,7 @@ export async function serveAlone(
       now: Date.now,
       droppedLines,
       backups: backupFigures,
+      certificate: tls?.figures,
       ...rehearsal,
     });
     const early = await beforeSignal(signals, opening);
@@ -80,6 +82,7 @@ export async function serveAlone(
   if (service.metricsFront !== null) metrics?.serve(service.metricsFront);
   const stopCapping = watchConnections(config, log, service.counted?.closedConnections);
   describeListening(announcing, config, listener.url, metrics?.url);
+  tls?.begin();
   notifier?.ready(`answers at ${config.baseUrl}`);
   const backups = scheduleBackups(config, announcing, backupFigures);
   testing?.listening(config, listener.url);
@@ -95,4 +98,11 @@ export async function serveAlone(
     return reason;
   };
   return describeEnd(log, await Promise.race([end(), signals.second.then(() => "second signal")]));
+}
+
+/** Nothing of it is loaded where plain http is spoken. */
+async function openTls(config: Config, { log, version }: Announcing) {
+  if (config.tls === null) return undefined;
+  const { openTls: open } = await import("../tls/open-tls.ts");
+  return await open(config.tls, config, { log, version });
 }

@@ -8,7 +8,7 @@ import { connectionsOfEach } from "../config/workers.ts";
 import { loadSecrets, orphanedSecret, prepareDataDirectory } from "../data-directory.ts";
 import { type LogOptions, openLogLines } from "../log.ts";
 import type { LogWriter } from "../log-writer.ts";
-import { urlOf } from "../server.ts";
+import { type KeyPair, urlOf } from "../server.ts";
 import { claimSocketPaths } from "../unix-socket.ts";
 import { claimPort } from "../workers/port-claim.ts";
 import { createSharedHashing } from "../workers/shared-hashing.ts";
@@ -33,10 +33,17 @@ export async function supervise(
   const { host, workers } = loaded.config;
   const claim = await claimPort(host, loaded.config.port);
   const config = withPort(loaded.config, claim.port);
+  const tls = await openTls(config, announcing, (pair) => supervisor.certify(pair));
   describeStart(announcing, config, loaded.warnings);
   const forEach = await prepareOnce({ ...config, host: claim.address }, (warning) => log.warn(warning));
   const backupFigures = createBackupFigures();
-  const metrics = await superviseMetrics(config, announcing, () => supervisor.serving(), backupFigures);
+  const metrics = await superviseMetrics(
+    config,
+    announcing,
+    () => supervisor.serving(),
+    backupFigures,
+    tls?.figures,
+  );
   const joinHashing = createSharedHashing(
     createHashLine(hashLineLimits(config)),
     createHashSlots(config.hashConcurrency),
@@ -52,6 +59,7 @@ export async function supervise(
           kind: "start",
           number,
           config: { ...forEach, socket: sockets[number - 1] ?? null },
+          certificate: tls?.current() ?? null,
           supervisor: process.pid,
         },
         environment: workerEnvironment,
@@ -73,18 +81,22 @@ export async function supervise(
   };
   const started = Promise.withResolvers<void>();
   // One that comes while they start replaces them once they are there, and ends nothing.
-  const signals = watchSignals(() => void started.promise.then(reload));
+  const signals = watchSignals(() => {
+    tls?.reload();
+    void started.promise.then(reload);
+  });
   const release = await claimSocketPaths(sockets.map(({ path }) => path));
   const early = await beforeSignal(signals, supervisor.start());
   if (early !== null) {
     supervisor.kill();
-    await metrics.stop();
+    await Promise.all([metrics.stop(), tls?.stop()]);
     return describeEnd(log, early);
   }
   release();
   started.resolve();
   logStrays(log);
-  describeListening(announcing, config, urlOf(host, config.port), metrics.url);
+  describeListening(announcing, config, urlOf(host, config.port, tls !== undefined), metrics.url);
+  tls?.begin();
   ready();
   // Here, so that of all workers none makes any.
   const backups = scheduleBackups(config, announcing, backupFigures);
@@ -94,10 +106,17 @@ export async function supervise(
     supervisor.kill();
     return "second signal";
   });
-  const drained = async () => (await Promise.all([supervisor.drain(), backups?.stop()]))[0];
+  const drained = async () => (await Promise.all([supervisor.drain(), backups?.stop(), tls?.stop()]))[0];
   const reason = await Promise.race([drained(), second]);
   await metrics.stop();
   return describeEnd(log, reason);
+}
+
+/** Nothing of it is loaded where plain http is spoken. */
+async function openTls(config: Config, { log, version }: Announcing, onChange: (pair: KeyPair) => void) {
+  if (config.tls === null) return undefined;
+  const { openSupervisedTls } = await import("../tls/open-tls.ts");
+  return await openSupervisedTls(config.tls, config, { log, version, onChange });
 }
 
 /** Makes what is made once, and must be the same for all. @returns the configuration of each worker. */

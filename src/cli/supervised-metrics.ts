@@ -1,4 +1,5 @@
 import type { BackupFigures } from "../backup-figures.ts";
+import type { CertificateFigures } from "../certificate-figures.ts";
 import type { Config } from "../config/config.ts";
 import type { Figures } from "../metrics/figures.ts";
 import type { WorkerProcess } from "../workers/worker-process.ts";
@@ -23,13 +24,15 @@ const nothing: SupervisedMetrics = {
 
 /**
  * Listens for whoever asks, and gathers what workers have counted. Nothing is loaded where nobody wants that.
- * @param serving how many workers listen. @param madeBackups of those that this process makes by itself. @throws CommandError.
+ * @param serving how many workers listen. @param madeBackups of those that this process makes by itself.
+ * @param certificate of the server's own, where it has one. @throws CommandError.
  */
 export async function superviseMetrics(
   { metrics, secure, workers, database, backups }: Config,
   { version, droppedLines }: Announcing,
   serving: () => number,
   madeBackups: BackupFigures,
+  certificate: CertificateFigures | undefined,
 ): Promise<SupervisedMetrics> {
   if (metrics === null) return nothing;
   const listener = await listenForMetrics(metrics);
@@ -48,6 +51,7 @@ export async function superviseMetrics(
       counting.workerFigures({ serving: serving(), configured: workers }),
       processFigures("supervisor"),
       counting.backupFigures(backups === null ? undefined : madeBackups),
+      counting.certificateFigures(certificate),
     ]);
   const { token } = metrics;
   const answerMetrics = answer.createMetricsAnswer({

@@ -1,6 +1,7 @@
+import type { Config } from "../config/config.ts";
 import { CommandError, reasonOf } from "../errors.ts";
-import { openLog, openLogWriter } from "../log.ts";
-import { type Listener, listen, together } from "../server.ts";
+import { type Log, openLog, openLogWriter } from "../log.ts";
+import { type KeyPair, type Listener, listen, together } from "../server.ts";
 import { openService, type Service } from "../service.ts";
 import { listenOnSocket } from "../unix-socket.ts";
 import { endWithParent } from "../workers/parent-end.ts";
@@ -22,7 +23,7 @@ export const worker: Command = async ({ version }) => {
 };
 
 async function serveUntilDrained(link: SupervisorLink, version: string): Promise<number> {
-  const { config, number, supervisor } = await link.start;
+  const { config, number, supervisor, certificate } = await link.start;
   // It ended before its end could be noticed.
   if (process.ppid !== supervisor) return exitStatus.failed;
   const writer = openLogWriter({ format: "json" });
@@ -40,7 +41,10 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
     link.answerLooks(service.readiness);
     if (service.counted !== null) link.answerCounts(service.counted, `worker-${number}`);
     // Not before it can answer: others may be serving, and have no use for a part that answers 503.
-    const port = listen(config.host, config.port, { sharesPort: true });
+    const port =
+      config.tls === null
+        ? listen(config.host, config.port, { sharesPort: true })
+        : await listenSecurely(config, link, certificate, log);
     listener = config.socket === null ? port : together(port, listenOnSocket(config.socket));
     listener.serve(service.front);
   } catch (error) {
@@ -63,4 +67,24 @@ async function serveUntilDrained(link: SupervisorLink, version: string): Promise
   await service.close();
   await writer.flush(flushTimeoutMs);
   return exitStatus.ok;
+}
+
+/** Speaks TLS by what the supervisor hands on; not at all while there is nothing. */
+async function listenSecurely(
+  { host, port }: Config,
+  link: SupervisorLink,
+  certificate: KeyPair | null,
+  log: Log,
+): Promise<Listener> {
+  const { createSecureListener } = await import("../tls/secure-listener.ts");
+  const listener = createSecureListener({ hostname: host, port, sharing: "workers" });
+  if (certificate !== null) listener.use(certificate);
+  link.onCertificate((next) => {
+    try {
+      listener.use(next);
+    } catch (cause) {
+      log.error({ cause }, "a worker cannot serve the new certificate; it goes on with the one from before");
+    }
+  });
+  return listener;
 }

@@ -62,6 +62,19 @@ export interface MetricsConfig {
   readonly token: string | null;
 }
 
+/** Where the server's certificate comes from, and the port of plain http beside it; null for none. Paths are absolute. */
+export type TlsConfig = { readonly httpPort: number | null } & (
+  | { readonly by: "files"; readonly certFile: string; readonly keyFile: string }
+  | {
+      readonly by: "acme";
+      /** An https URL. */
+      readonly directory: string;
+      /** What the directory's own certificate is checked against; null for the public ones. */
+      readonly caFile: string | null;
+      readonly email: string | null;
+    }
+);
+
 /** The passwords of data breaches: a range API, by its address without a slash at the end, or a file, by its absolute path. */
 export type BreachedConfig =
   | { readonly by: "api"; readonly url: string }
@@ -78,6 +91,8 @@ export interface Config {
   readonly host: string;
   /** 0 picks a free port (loopback only); `withPort` then fills in the real one. */
   readonly port: number;
+  /** Null where the port speaks plain http. */
+  readonly tls: TlsConfig | null;
   /** Beside the port; null for none. */
   readonly socket: SocketConfig | null;
   /** Processes that share the port; more than one on Linux alone. */

@@ -6,15 +6,19 @@ import { type ConfigReader, readParsed } from "./reader.ts";
 const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 const HOSTNAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
 
+/** Where a certificate comes from. */
+export type TlsSource = "off" | "files" | "acme";
+
 export interface Listen {
   readonly port: number;
   readonly host: string;
 }
 
-/** Reads PORT and HOST; a free port is picked on loopback only. */
-export function readListen(reader: ConfigReader): Listen {
-  const port = readParsed(reader, "PORT", 3001, (text) => parseInteger(text, 0, 65_535));
-  const host = readParsed(reader, "HOST", "127.0.0.1", parseListenHost);
+/** Reads PORT and HOST; a free port is picked on loopback only. Who gets a certificate by itself is asked by everybody. */
+export function readListen(reader: ConfigReader, tls: TlsSource): Listen {
+  const isPublic = tls === "acme";
+  const port = readParsed(reader, "PORT", isPublic ? 443 : 3001, (text) => parseInteger(text, 0, 65_535));
+  const host = readParsed(reader, "HOST", isPublic ? "0.0.0.0" : "127.0.0.1", parseListenHost);
   if (port === 0 && !isLoopbackHost(host) && !reader.isRejected("PORT") && !reader.isRejected("HOST")) {
     const remedy = "write a port from 1 to 65535, or set HOST=127.0.0.1";
     reader.reject("PORT", `0 (any free port) is for loopback only, and HOST is ${quote(host)}`, remedy);

@@ -15,6 +15,7 @@ import { refuseUnknownNames, warnOfRuntimeNames } from "./unknown-names.ts";
 import type { SettingName } from "./settings.ts";
 import { readWorkers } from "./workers.ts";
 import { readSocket } from "./socket.ts";
+import { readTls, readTlsSource } from "./tls.ts";
 import { readTrustedProxies } from "./trusted-proxies.ts";
 import { readBaseUrl, readDefaultRedirectUrl, readTrustedOrigins } from "./public-url.ts";
 import { type ConfigReader, createConfigReader, readParsed } from "./reader.ts";
@@ -31,7 +32,8 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const reader = createConfigReader(env, deps);
   refuseUnknownNames(reader, env);
   warnOfRuntimeNames(reader, env);
-  const listen = readListen(reader);
+  const tlsSource = readTlsSource(reader);
+  const listen = readListen(reader, tlsSource);
   const socket = readSocket(reader, deps);
   const dataDir = readDataDir(reader, deps);
   const { database, isServer } = readDatabase(reader, dataDir, deps);
@@ -39,10 +41,11 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   const workers = readWorkers(reader, database, deps);
   const { secrets, secretsVersion } = readSecrets(reader, isServer, isSet(env, "AUTH_SECRET"));
   const baseUrl = readBaseUrl(reader, listen);
+  const tls = readTls(reader, tlsSource, baseUrl, listen, deps);
   const trustedOrigins = readTrustedOrigins(reader, baseUrl);
   const defaultRedirectUrl = readDefaultRedirectUrl(reader, baseUrl, trustedOrigins);
   const cookie = readCookieSettings(reader, baseUrl);
-  const trustedProxies = readTrustedProxies(reader, baseUrl, listen);
+  const trustedProxies = readTrustedProxies(reader, baseUrl, listen, tls);
   const plain = readPlain(reader, deps);
   const passwordBreached = readBreached(reader, deps);
   const limits = readLimits(reader, baseUrl);
@@ -55,6 +58,7 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   if (reader.problems.length > 0 || !isComplete) throw new ConfigError(reader.problems);
   const config: Config = {
     ...listen,
+    tls,
     socket,
     workers,
     baseUrl,

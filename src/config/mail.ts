@@ -95,7 +95,8 @@ function decoded(text: string): string | undefined {
 }
 
 /** What RFC 5321 calls a dot-string, at a domain. */
-const addressPattern = /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[a-z\d-]+(?:\.[a-z\d-]+)*$/i;
+export const addressPattern =
+  /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[a-z\d-]+(?:\.[a-z\d-]+)*$/i;
 const nameMaxLength = 60;
 
 function parseSender(text: string, brandName: string): Parsed<Sender> {

@@ -11,6 +11,25 @@ interface SettingDeclaration {
 const settings = {
   PORT: { meaning: "0 to 65535; 0 picks a free port, on loopback only" },
   HOST: { meaning: "an IP address or host name to listen on" },
+  LATCHKEY_TLS: {
+    meaning:
+      "`off`, `files`, the default where the two files are set, or `acme`, which [gets a certificate by itself](https.md) and listens on 443 of every address unless `PORT` and `HOST` say otherwise",
+  },
+  LATCHKEY_TLS_CERT_FILE: {
+    meaning: "the certificate in PEM, those that lead to its root behind it; read again when it changes",
+  },
+  LATCHKEY_TLS_KEY_FILE: { meaning: "the key of that one in PEM, without a password" },
+  LATCHKEY_HTTP_PORT: {
+    meaning:
+      "where plain http leads to https, and a certificate authority's challenges are answered; 80 with `LATCHKEY_TLS=acme`, otherwise none",
+  },
+  LATCHKEY_ACME_DIRECTORY: {
+    meaning: "who certifies: `letsencrypt`, `letsencrypt-staging` or an https address of an ACME directory",
+  },
+  LATCHKEY_ACME_CA_FILE: {
+    meaning: "the root in PEM that a private directory's own certificate is checked by",
+  },
+  LATCHKEY_ACME_EMAIL: { meaning: "whom the certificate authority may write to" },
   LATCHKEY_LISTEN: {
     meaning:
       "a Unix socket beside the port, `unix:/run/latchkey/latchkey.sock`, whose callers are [trusted as a proxy](proxies.md#a-unix-socket); of several workers each has its own, `….sock.1` and so on",

@@ -3,6 +3,7 @@ import ipaddr from "ipaddr.js";
 import { isLoopbackHost, type Listen } from "./listen.ts";
 import { isSecure } from "./origin.ts";
 import { quote, accepted, type Parsed, refused } from "./parse.ts";
+import type { TlsConfig } from "./config.ts";
 import type { ConfigReader, Entry } from "./reader.ts";
 
 const NAME = "LATCHKEY_TRUSTED_PROXIES";
@@ -14,9 +15,12 @@ export function readTrustedProxies(
   reader: ConfigReader,
   baseUrl: string | undefined,
   listen: Listen,
+  tls: TlsConfig | null,
 ): readonly string[] {
   const entry = reader.entry(NAME);
-  const proxies = entry === undefined ? defaultProxies(reader, baseUrl, listen) : parseProxies(reader, entry);
+  // Who ends TLS itself has nobody in front.
+  const byDefault = () => (tls === null ? defaultProxies(reader, baseUrl, listen) : []);
+  const proxies = entry === undefined ? byDefault() : parseProxies(reader, entry);
   reader.record(NAME, proxies.length === 0 ? "none" : proxies.join(","), entry);
   return proxies;
 }

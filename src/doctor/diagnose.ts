@@ -10,6 +10,7 @@ import { mailChecks, type MailQuestions } from "./mail-check.ts";
 import { proxyChecks } from "./proxy-check.ts";
 import { reasonOf } from "../errors.ts";
 import { secretCheck } from "./secret-check.ts";
+import { tlsChecks } from "./tls-check.ts";
 import { bareName, loadPartialConfig, type PartialConfig } from "./partial-config.ts";
 
 export interface DiagnosisDeps {
@@ -70,6 +71,20 @@ const examinations: readonly Examination[] = [
     name: "proxies",
     needs: () => ["BETTER_AUTH_URL", "HOST", "PORT", "LATCHKEY_LISTEN", "LATCHKEY_TRUSTED_PROXIES"],
     run: ({ config }) => proxyChecks(config),
+  },
+  {
+    name: "certificate",
+    needs: () => [
+      "LATCHKEY_TLS",
+      "LATCHKEY_TLS_CERT",
+      "LATCHKEY_TLS_KEY",
+      "BETTER_AUTH_URL",
+      "LATCHKEY_ACME_DIRECTORY",
+      "LATCHKEY_ACME_CA",
+      "LATCHKEY_DATA_DIR",
+      "STATE_DIRECTORY",
+    ],
+    run: ({ config }, now) => tlsChecks(config, now()),
   },
   {
     name: "breached passwords",

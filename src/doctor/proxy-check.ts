@@ -3,7 +3,7 @@ import { isLoopbackHost } from "../config/listen.ts";
 import { isLoopbackOrigin, isSecure } from "../config/origin.ts";
 import { type Check, passed, warned } from "./check.ts";
 
-type ProxyConfig = Pick<Config, "baseUrl" | "host" | "port" | "socket" | "trustedProxies">;
+type ProxyConfig = Pick<Config, "baseUrl" | "host" | "port" | "socket" | "tls" | "trustedProxies">;
 
 const name = "proxies";
 /** Shorter prefixes take in whole regions of the internet. */
@@ -27,9 +27,9 @@ function describe({ baseUrl, socket, trustedProxies }: ProxyConfig): string {
   return isLoopbackOrigin(baseUrl) ? "none, for local use" : "none";
 }
 
-/** latchkey speaks http only, so something else ends the TLS of an https URL. */
-function addressFindings({ baseUrl, socket, trustedProxies }: ProxyConfig): readonly Check[] {
-  if (!isSecure(baseUrl) || socket !== null || trustedProxies.length > 0) return [];
+/** Where latchkey speaks http only, something else ends the TLS of an https URL. */
+function addressFindings({ baseUrl, socket, tls, trustedProxies }: ProxyConfig): readonly Check[] {
+  if (tls !== null || !isSecure(baseUrl) || socket !== null || trustedProxies.length > 0) return [];
   return [
     warned(
       name,
@@ -39,8 +39,8 @@ function addressFindings({ baseUrl, socket, trustedProxies }: ProxyConfig): read
   ];
 }
 
-function exposureFindings({ baseUrl, host, port, trustedProxies }: ProxyConfig): readonly Check[] {
-  if (isLoopbackHost(host)) return [];
+function exposureFindings({ baseUrl, host, port, tls, trustedProxies }: ProxyConfig): readonly Check[] {
+  if (tls !== null || isLoopbackHost(host)) return [];
   if (!isSecure(baseUrl)) {
     return [
       warned(
@@ -61,11 +61,11 @@ function exposureFindings({ baseUrl, host, port, trustedProxies }: ProxyConfig):
   ];
 }
 
-function portFindings({ baseUrl, port }: ProxyConfig): readonly Check[] {
+function portFindings({ baseUrl, port, tls }: ProxyConfig): readonly Check[] {
   const { protocol, port: written } = new URL(baseUrl);
-  const publicPort = written === "" ? 80 : Number(written);
+  const publicPort = written === "" ? (tls === null ? 80 : 443) : Number(written);
   // PORT=0 is known only once a server listens.
-  if (protocol !== "http:" || port === 0 || publicPort === port) return [];
+  if ((protocol !== "http:" && tls === null) || port === 0 || publicPort === port) return [];
   return [
     warned(
       name,

@@ -1,4 +1,5 @@
 import type { BackupFigures } from "../backup-figures.ts";
+import type { CertificateFigures } from "../certificate-figures.ts";
 import type { BreachOutcome } from "../auth/breached/breaches.ts";
 import type { HashLine } from "../auth/hash-line.ts";
 import type { MetricsConfig } from "../config/config.ts";
@@ -41,6 +42,8 @@ export interface CountingDeps {
   readonly droppedLines?: (() => number) | undefined;
   /** Of a process that makes backups by itself. */
   readonly backups?: BackupFigures | undefined;
+  /** Of a process that has the server's certificate. */
+  readonly certificate?: CertificateFigures | undefined;
   /** Of a worker: what all of them have counted. */
   readonly figures?: (() => Promise<Figures>) | undefined;
 }
@@ -66,6 +69,7 @@ export function createCounting(deps: CountingDeps) {
       await counted.shared(),
       workerFigures({ serving: 1, configured: 1 }),
       backupFigures(deps.backups),
+      certificateFigures(deps.certificate),
     ]);
   const { driver } = deps.database;
   const gather = deps.figures ?? gatherAlone;
@@ -105,6 +109,18 @@ export function backupFigures(backups: BackupFigures | undefined): Figures {
       ? {}
       : { latchkey_backup_last_made_timestamp_seconds: { "": [lastMadeAt / 1_000] } }),
     ...(lastBytes === null ? {} : { latchkey_backup_size_bytes: { "": [lastBytes] } }),
+  };
+}
+
+/** @param certificate undefined where the server speaks plain http. */
+export function certificateFigures(certificate: CertificateFigures | undefined): Figures {
+  if (certificate === undefined) return {};
+  const { notAfter, failures } = certificate;
+  return {
+    latchkey_tls_certificate_failures_total: { "": [failures] },
+    ...(notAfter === null
+      ? {}
+      : { latchkey_tls_certificate_expiry_timestamp_seconds: { "": [notAfter / 1_000] } }),
   };
 }
 

@@ -165,6 +165,16 @@ export const metrics = {
     help: "Tries to make one that failed; there where the server makes backups",
     labels: [],
   },
+  latchkey_tls_certificate_expiry_timestamp_seconds: {
+    type: "gauge",
+    help: "When the certificate that is served ends, since the epoch; there where the server speaks https itself",
+    labels: [],
+  },
+  latchkey_tls_certificate_failures_total: {
+    type: "counter",
+    help: "Orders of a certificate, and new files of one, that came to nothing",
+    labels: [],
+  },
   process_cpu_seconds_total: {
     type: "counter",
     help: "Processor time, the system's for it included",

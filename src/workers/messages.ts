@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { Readiness } from "../http/health.ts";
 import type { Figures } from "../metrics/figures.ts";
+import type { KeyPair } from "../server.ts";
 
 /** What a worker needs to begin. */
 export interface WorkerStart {
@@ -9,6 +10,8 @@ export interface WorkerStart {
   readonly number: number;
   /** Complete, but for a generated secret: port and the worker's own part of the connections. Passed on, never read anew: all have the same. */
   readonly config: Config;
+  /** What to speak TLS by; null without TLS, and while there is none. */
+  readonly certificate: KeyPair | null;
   /** The supervisor's process id: whose end is the worker's. */
   readonly supervisor: number;
 }
@@ -18,6 +21,8 @@ export type ToWorker =
   | WorkerStart
   /** Take no new connection, and finish what is under way. */
   | { readonly kind: "drain" }
+  /** Speak TLS by this one from now on. */
+  | { readonly kind: "certificate"; readonly certificate: KeyPair }
   /** Close the database, and end. */
   | { readonly kind: "close" }
   /** It is the turn of what waits in the line of requests that hash. */

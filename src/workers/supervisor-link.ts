@@ -4,6 +4,7 @@ import { CommandError } from "../errors.ts";
 import type { Counted } from "../metrics/counting.ts";
 import type { Figures } from "../metrics/figures.ts";
 import type { Readiness } from "../http/health.ts";
+import type { KeyPair } from "../server.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { createRemoteHashing } from "./remote-hashing.ts";
 
@@ -14,6 +15,8 @@ export interface SupervisorLink {
   readonly draining: Promise<void>;
   /** All others that end, too, have finished, and it is this one's turn to close its database. */
   readonly closing: Promise<void>;
+  /** @param use hears of every certificate after that of the start, the last one also where it came before. */
+  onCertificate(use: (certificate: KeyPair) => void): void;
   /** The supervisor is gone. */
   readonly closed: Promise<void>;
   readonly line: HashLine;
@@ -53,11 +56,14 @@ export function openSupervisorLink(): SupervisorLink {
   let asking: Promise<Readiness> | undefined;
   let look: () => Promise<Readiness> = () => new Promise(() => {});
   let count: (id: number, withShared: boolean) => Promise<void> = () => new Promise(() => {});
+  let lastCertificate: KeyPair | undefined;
+  let useCertificate: (certificate: KeyPair) => void = (certificate) => void (lastCertificate = certificate);
   process.on("disconnect", closed.resolve);
   process.on("message", (message: ToWorker) => {
     hashing.receive(message);
     if (message.kind === "start") start.resolve(message);
     else if (message.kind === "drain") draining.resolve();
+    else if (message.kind === "certificate") useCertificate(message.certificate);
     else if (message.kind === "close") closing.resolve();
     else if (message.kind === "ping") send({ kind: "pong" });
     else if (message.kind === "look")
@@ -78,6 +84,10 @@ export function openSupervisorLink(): SupervisorLink {
     draining: draining.promise,
     closing: closing.promise,
     closed: closed.promise,
+    onCertificate(use) {
+      useCertificate = use;
+      if (lastCertificate !== undefined) use(lastCertificate);
+    },
     line: hashing.line,
     inTurn: hashing.inTurn,
     readiness() {

@@ -2,6 +2,7 @@ import { withDeadline } from "../deadline.ts";
 import { reasonOf } from "../errors.ts";
 import { isReady, type Readiness } from "../http/health.ts";
 import type { Log } from "../log.ts";
+import type { KeyPair } from "../server.ts";
 import type { DrainReason } from "./messages.ts";
 import { watchUntilStuck } from "./stuck-watch.ts";
 import type { WorkerProcess } from "./worker-process.ts";
@@ -18,6 +19,8 @@ export interface Supervisor {
   hasAnswered(): boolean;
   /** Workers that listen. */
   serving(): number;
+  /** Has all speak TLS by another certificate, those that are just starting too. */
+  certify(certificate: KeyPair): void;
   /**
    * Has all finish what is under way, at once, so that each has its whole time; then they close their databases one after the
    * other, so that the last has a SQLite file to itself and brings its log into it.
@@ -214,6 +217,9 @@ export function createSupervisor({ count, startWorker, log }: SupervisorDeps): S
       return workers.length === 0 || workers.some(({ lastAnswer }) => now - lastAnswer() < answeredWithinMs);
     },
     serving: () => slots.filter(({ current }) => current !== null).length,
+    certify(certificate) {
+      for (const worker of processes) worker.certify(certificate);
+    },
     async drain() {
       stopReplacing();
       const ending = [...processes];

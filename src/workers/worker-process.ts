@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Readiness } from "../http/health.ts";
 import { CommandError } from "../errors.ts";
 import type { Figures } from "../metrics/figures.ts";
+import type { KeyPair } from "../server.ts";
 import type { DrainReason, FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import type { HashingMember } from "./shared-hashing.ts";
 
@@ -22,6 +23,8 @@ export interface WorkerProcess {
   count(withShared: boolean): Promise<Figures | null>;
   /** What it said last that it had counted. */
   lastFigures(): Figures;
+  /** Has it speak TLS by another certificate. */
+  certify(certificate: KeyPair): void;
   /** Has it finish what is under way. Resolves once it has, or has ended. */
   drain(): Promise<DrainReason>;
   /** Has it close its database and end. Resolves once it has. */
@@ -130,6 +133,7 @@ export function startWorker(deps: WorkerDeps): WorkerProcess {
       return Promise.race([counted.promise, ended.then(() => null)]).finally(() => counts.delete(id));
     },
     lastFigures: () => figures,
+    certify: (certificate) => send({ kind: "certificate", certificate }),
     async drain() {
       send({ kind: "drain" });
       return await Promise.race([drained.promise, ended.then(() => "drained" as const)]);

@@ -10,6 +10,7 @@ describe("loadConfig", () => {
     expect(config).toEqual({
       host: "127.0.0.1",
       port: 3001,
+      tls: null,
       socket: null,
       workers: 1,
       baseUrl: "http://localhost:3001",
@@ -102,6 +103,7 @@ describe("loadConfig", () => {
     expect(config).toEqual({
       host: "0.0.0.0",
       port: 8443,
+      tls: null,
       socket: { path: "/run/latchkey/latchkey.sock", mode: 0o600, group: "www-data" },
       workers: 4,
       baseUrl: "https://auth.example.com",

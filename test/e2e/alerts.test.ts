@@ -1,6 +1,7 @@
 import { closeSync, constants, copyFileSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { makeCertificate } from "../support/certificate.ts";
 import { createClient } from "../support/client.ts";
 import { dialects, openTestDatabase } from "../support/databases.ts";
 import { addMember } from "../support/member.ts";
@@ -33,7 +34,7 @@ function seriesOf(before: Scrape, after: Scrape | null) {
   const series = [...(after?.values ?? [])].map(([name, value]) => {
     const from = before.value(name);
     const isGauge =
-      /^(?:latchkey_build_info|latchkey_workers|latchkey_sessions|latchkey_backup_(?!failures)|latchkey_mails?_(?!total)|process_(?!cpu))/.test(
+      /^(?:latchkey_build_info|latchkey_workers|latchkey_sessions|latchkey_backup_(?!failures)|latchkey_mails?_(?!total)|latchkey_tls_certificate_expiry|process_(?!cpu))/.test(
         name,
       );
     const labelled = name.includes("{") ? name.replace("{", `{${own},`) : `${name}{${own}}`;
@@ -89,10 +90,10 @@ const signedUp = async (server: RunningLatchkey) => {
 };
 
 describe.skipIf(!isHere)(`deploy/alerts.yml${isHere ? "" : ` (${promtool})`}`, () => {
-  test("is what Prometheus takes: eight alerts, each with what to do", async () => {
+  test("is what Prometheus takes: nine alerts, each with what to do", async () => {
     if (!isHere) return;
     const { exitCode, output } = await promtool(["check", "rules", rules]);
-    expect([exitCode, output]).toEqual([0, expect.stringContaining("SUCCESS: 8 rules found")]);
+    expect([exitCode, output]).toEqual([0, expect.stringContaining("SUCCESS: 9 rules found")]);
     const parsed = Bun.YAML.parse(await Bun.file(rules).text()) as {
       groups: { rules: { annotations: Record<string, string> }[] }[];
     };
@@ -108,7 +109,7 @@ describe.skipIf(!isHere)(`deploy/alerts.yml${isHere ? "" : ` (${promtool})`}`, (
     writeFileSync(join(folder, "prometheus.yml"), shown);
     copyFileSync(rules, join(folder, "alerts.yml"));
     const { exitCode, output } = await promtool(["check", "config", join(folder, "prometheus.yml")]);
-    expect([exitCode, output]).toEqual([0, expect.stringContaining("8 rules found")]);
+    expect([exitCode, output]).toEqual([0, expect.stringContaining("9 rules found")]);
   });
 
   test("is silent while all is well, and says when nobody answers any more", async () => {
@@ -225,6 +226,30 @@ describe.skipIf(!isHere)(`deploy/alerts.yml${isHere ? "" : ` (${promtool})`}`, (
     await expectFiring(well, well, ["LatchkeyBackupsMissing"], there(madeAt, `-${2 * day}+0x${minutes}`));
     const failing = there("latchkey_backup_failures_total", `0+1x${minutes}`);
     await expectFiring(well, well, ["LatchkeyBackupsMissing"], failing);
+  });
+
+  test("says that a certificate ends soon, or that no new one can be had", async () => {
+    const { path } = makeCertificate(["DNS:auth.latchkey.test"]);
+    const server = await spawnLatchkey({
+      env: {
+        ...listen,
+        BETTER_AUTH_URL: "https://auth.latchkey.test",
+        LATCHKEY_TLS_CERT_FILE: path,
+        LATCHKEY_TLS_KEY_FILE: path.replace("cert.pem", "key.pem"),
+      },
+    });
+    const well = await scrape(metricsUrlOf(server));
+    expect(well.value("latchkey_tls_certificate_expiry_timestamp_seconds")).toBeGreaterThan(0);
+    await expectFiring(well, well, []);
+    await server.stop();
+    const there = (name: string, values: string) => [
+      { series: `latchkey_tls_certificate_${name}{job="latchkey",instance="there:9464"}`, values },
+    ];
+    const week = 7 * 86_400;
+    const ends = "expiry_timestamp_seconds";
+    await expectFiring(well, well, [], there(ends, `${week + 3_600}+0x${minutes}`));
+    await expectFiring(well, well, ["LatchkeyCertificateEnds"], there(ends, `${week}+0x${minutes}`));
+    await expectFiring(well, well, ["LatchkeyCertificateEnds"], there("failures_total", `0+1x${minutes}`));
   });
 
   test("says that mail waits, or is given up", async () => {

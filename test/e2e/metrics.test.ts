@@ -165,10 +165,11 @@ describe.each(dialects)("the figures on %s", (dialect) => {
   test("are those of the table in docs/operations.md", async () => {
     const { rows } = requireTable(readDocument("docs/operations.md"), "metrics");
     const documented = rows.map(([name = "", kind = ""]) => [codeSpans(name)[0] ?? "", kind]);
-    // Those of backups and of mail are there where the server makes or sends some: scheduled-backups and mail-metrics.
-    const optional = /^latchkey_(?:backup_(?:last_made|size)|mails_(?:waiting|given_up)|mail_oldest)/;
+    // Those of backups, mail and https are there where the server does it: scheduled-backups, mail-metrics, tls.
+    const optional =
+      /^latchkey_(?:backup_(?:last_made|size)|mails_(?:waiting|given_up)|mail_oldest|tls_certificate_expiry)/;
     const always = documented.filter(([name = ""]) => !optional.test(name));
-    expect(documented.length - always.length).toBe(5);
+    expect(documented.length - always.length).toBe(6);
     expect(declaredIn((await look()).text)).toEqual(always as never);
   });
 });

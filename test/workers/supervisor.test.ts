@@ -16,6 +16,7 @@ const fakeWorker = (number: number, { lastAnswer = () => performance.now(), look
   look: look ?? (async () => null),
   count: async () => null,
   lastFigures: () => ({}),
+  certify: () => {},
   drain: async () => "drained",
   close: async () => {},
   kill: () => {},

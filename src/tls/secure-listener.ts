@@ -1,0 +1,68 @@
+import type { Front } from "../front.ts";
+import { type KeyPair, type Listener, listen, urlOf } from "../server.ts";
+import { openSteering } from "./steer.ts";
+
+/** Connections that are on their way to the listener of the certificate before have so long to reach it. */
+const overlapMs = 1_000;
+
+export interface SecureListener extends Listener {
+  /** Speaks TLS by this pair from now on, and with the first one begins to listen. @throws CommandError. */
+  use(pair: KeyPair): void;
+}
+
+export interface SecureListenerOptions {
+  readonly hostname: string;
+  /** Claimed already where it is shared. */
+  readonly port: number;
+  /** `sole`: no other process listens there; `none`: two cannot listen on one port. */
+  readonly sharing: "sole" | "workers" | "none";
+}
+
+/**
+ * Listens for https, and changes its certificate: `Bun.serve` cannot, so that another one listens beside it and the first goes. What
+ * is under way is answered by the first; connections on which nothing is asked are closed a second later.
+ */
+export function createSecureListener({ hostname, port, sharing }: SecureListenerOptions): SecureListener {
+  let front: Front | undefined;
+  let current: Listener | undefined;
+  const former = new Map<Listener, ReturnType<typeof setTimeout>>();
+  let isEnding = false;
+  const retire = (listener: Listener): void => {
+    clearTimeout(former.get(listener));
+    void listener.drain().then(() => former.delete(listener));
+  };
+  const everyone = () => [...former.keys(), ...(current === undefined ? [] : [current])];
+  return {
+    url: urlOf(hostname, port, true),
+    port,
+    serve(next) {
+      front = next;
+      for (const one of everyone()) one.serve(next);
+    },
+    use(tls) {
+      if (isEnding) return;
+      const before = current;
+      // Of three that listen nobody knows which one is meant.
+      for (const one of former.keys()) retire(one);
+      if (before !== undefined && sharing === "none") void before.drain();
+      const open = () => listen(hostname, port, { sharesPort: sharing !== "none", tls });
+      current = before !== undefined && sharing === "sole" ? openSteering(open) : open();
+      if (front !== undefined) current.serve(front);
+      if (before !== undefined)
+        former.set(
+          before,
+          setTimeout(() => retire(before), overlapMs),
+        );
+    },
+    async drain() {
+      isEnding = true;
+      for (const timer of former.values()) clearTimeout(timer);
+      await Promise.all(everyone().map((one) => one.drain()));
+    },
+    async stop() {
+      isEnding = true;
+      for (const timer of former.values()) clearTimeout(timer);
+      await Promise.all(everyone().map((one) => one.stop()));
+    },
+  };
+}

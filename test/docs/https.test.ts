@@ -1,0 +1,62 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "bun:test";
+import { load } from "../config/load.ts";
+import { makeCertificate } from "../support/certificate.ts";
+import { readDocument } from "../support/readme.ts";
+import { temporaryDirectory } from "../support/reaper.ts";
+
+const { blocks } = readDocument("docs/https.md");
+const blockOf = (marker: string) => blocks.find((block) => block.marker === marker)?.code ?? "";
+const settingsOf = (marker: string) =>
+  Object.fromEntries(
+    blockOf(marker)
+      .trim()
+      .split("\n")
+      .map((line) => line.split("=", 2) as [string, string]),
+  );
+
+test.each([
+  [
+    "settings: acme",
+    { by: "acme", httpPort: 80, directory: expect.stringContaining("//acme-v02.api.letsencrypt.org/") },
+  ],
+  [
+    "settings: staging",
+    { by: "acme", directory: expect.stringContaining("//acme-staging-v02.api.letsencrypt.org/") },
+  ],
+  [
+    "settings: private",
+    {
+      by: "acme",
+      directory: "https://ca.corp.example/acme/acme/directory",
+      caFile: "/etc/latchkey/corp-root.pem",
+      email: "admin@corp.example",
+    },
+  ],
+  ["settings: files", { by: "files", httpPort: 80, certFile: "/etc/latchkey/tls/cert.pem" }],
+])("the page's %s can be used, and listen where every browser asks", (marker, tls) => {
+  const { config, warnings } = load(settingsOf(marker));
+  expect(config).toMatchObject({ host: "0.0.0.0", port: 443, tls });
+  expect(warnings).toEqual([]);
+});
+
+test("the page's hook for certbot hands a certificate on, for latchkey's group to read", () => {
+  const folder = temporaryDirectory("certbot");
+  const { cert, path } = makeCertificate(["DNS:auth.example.com"]);
+  const lineage = join(folder, "live");
+  mkdirSync(lineage);
+  writeFileSync(join(lineage, "fullchain.pem"), cert);
+  writeFileSync(join(lineage, "privkey.pem"), readFileSync(path.replace("cert.pem", "key.pem")));
+  const own = { user: String(process.geteuid?.()), group: String(process.getegid?.()) };
+  const script = blockOf("script: certbot hook")
+    .replaceAll("/etc/latchkey", folder)
+    .replaceAll("-o root -g latchkey", `-o ${own.user} -g ${own.group}`);
+  const file = join(folder, "hook");
+  writeFileSync(file, script, { mode: 0o755 });
+  const run = Bun.spawnSync([file], { env: { PATH: process.env["PATH"] ?? "", RENEWED_LINEAGE: lineage } });
+  expect({ exitCode: run.exitCode, stderr: run.stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+  const [handed, key] = [join(folder, "tls", "cert.pem"), join(folder, "tls", "key.pem")];
+  expect(readFileSync(handed, "utf8")).toBe(cert);
+  expect(existsSync(key) && statSync(key).mode & 0o777).toBe(0o640);
+});
