@@ -162,8 +162,8 @@ describe.each(dialects)("the figures on %s", (dialect) => {
     },
   );
 
-  test("are those of the table in docs/operations.md", async () => {
-    const { rows } = requireTable(readDocument("docs/operations.md"), "metrics");
+  test("are those of the table in docs/monitoring.md", async () => {
+    const { rows } = requireTable(readDocument("docs/monitoring.md"), "metrics");
     const documented = rows.map(([name = "", kind = ""]) => [codeSpans(name)[0] ?? "", kind]);
     // Those of backups and of mail are there where the server makes or sends some: scheduled-backups and mail-metrics.
     const optional = /^latchkey_(?:backup_(?:last_made|size)|mails_(?:waiting|given_up)|mail_oldest)/;
