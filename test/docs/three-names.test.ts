@@ -74,9 +74,9 @@ describe.skipIf(!isHere)(
       const directory = temporaryDirectory("caddy");
       const own = `{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n\thttp_port ${ports.http}\n\thttps_port ${ports.https}\n}\n`;
       const documented = readDeployed("caddy/three-names.Caddyfile")
-        .replace("/srv/docs", pages)
-        .replace("127.0.0.1:3001", `127.0.0.1:${ports.latchkey}`)
-        .replace("127.0.0.1:8000", `127.0.0.1:${ports.api}`);
+        .replaceAll("/srv/docs", pages)
+        .replaceAll("127.0.0.1:3001", `127.0.0.1:${ports.latchkey}`)
+        .replaceAll("127.0.0.1:8000", `127.0.0.1:${ports.api}`);
       writeFileSync(join(directory, "Caddyfile"), own + documented);
       programs.push(
         await startProgram(`${command} run --config Caddyfile --adapter caddyfile`, {
