@@ -38,7 +38,7 @@ export const tables: Readonly<Record<string, () => readonly Row[]>> = {
   ],
 };
 
-/** Those of docs/operations.md. */
+/** Those of docs/monitoring.md. */
 const operatingTables: typeof tables = {
   metrics: () => [
     ["metric", "kind", "labels", "what it says"],

@@ -192,7 +192,7 @@ function parseServerUrl(text: string): Parsed<ServerUrl> {
   if (/^\w+:\/\/(?:[^/?#]*@)?[^@/?#]*,[^@/?#]*(?:[/?#]|$)/.test(text))
     return refused(
       "names more than one host",
-      "name one; docs/operations.md has HAProxy in front of two servers",
+      "name one; docs/failover.md has HAProxy in front of two servers",
     );
   if (/[#@\\\s]/.test(afterAuthority) || !URL.canParse(text))
     return refused("is not a valid URL", `${ENCODE}: ${EXAMPLE}`);

@@ -40,7 +40,7 @@ const settings = {
   },
   LATCHKEY_WORKERS: {
     meaning:
-      "processes that share the port, 1 to 64, or `auto`: one a core; more than 1 on Linux alone. [What that changes](operations.md#several-workers)",
+      "processes that share the port, 1 to 64, or `auto`: one a core; more than 1 on Linux alone. [What that changes](workers.md)",
   },
   DATABASE_URL: {
     secret: true,
@@ -103,7 +103,7 @@ const settings = {
   LATCHKEY_PASSWORD_COMMON: { meaning: "`refuse` or `allow`: whether a new password may be a common one" },
   LATCHKEY_PASSWORD_BREACHED: {
     meaning:
-      "`off`, `api` or `file`: where a new password is looked up among those of [data breaches](operations.md#breached-passwords)",
+      "`off`, `api` or `file`: where a new password is looked up among those of [data breaches](breached-passwords.md)",
   },
   LATCHKEY_PASSWORD_BREACHED_URL: {
     meaning:
@@ -135,7 +135,7 @@ const settings = {
   },
   LATCHKEY_METRICS_LISTEN: {
     meaning:
-      "where Prometheus asks for [figures](operations.md#monitoring), at `/metrics`: `127.0.0.1:9464` or `unix:/run/latchkey/metrics.sock`. An address that others reach wants `LATCHKEY_METRICS_TOKEN`",
+      "where Prometheus asks for [figures](monitoring.md), at `/metrics`: `127.0.0.1:9464` or `unix:/run/latchkey/metrics.sock`. An address that others reach wants `LATCHKEY_METRICS_TOKEN`",
   },
   LATCHKEY_METRICS_TOKEN: {
     secret: true,
@@ -145,7 +145,7 @@ const settings = {
   SMTP_URL: {
     secret: true,
     meaning:
-      "the server that [mail](operations.md#mail) is handed to, `smtps://user:password@mail.example.com`, or `smtp://…`, which takes STARTTLS and, but on this machine, nothing without it",
+      "the server that [mail](mail.md) is handed to, `smtps://user:password@mail.example.com`, or `smtp://…`, which takes STARTTLS and, but on this machine, nothing without it",
   },
   LATCHKEY_MAIL_FROM: {
     meaning:
@@ -160,7 +160,7 @@ const settings = {
   },
   LATCHKEY_MAIL_TEMPLATES: {
     meaning:
-      "a folder of [templates](operations.md#templates-of-your-own) that mails are made by, in the place of latchkey's",
+      "a folder of [templates](mail.md#templates-of-your-own) that mails are made by, in the place of latchkey's",
   },
   LATCHKEY_LIMIT_MAIL: { meaning: "mails of all instances together, 5 to 100,000 within 1 minute to 1 day" },
   LATCHKEY_HASH_CONCURRENCY: {

@@ -35,7 +35,9 @@ function remedyFor(name: string): string {
   const bare = name.replace(/_FILE$/, "");
   if (knownNames.includes(bare)) return `write ${bare}, which is no secret and has no _FILE form`;
   const nearest = nearestName(name);
-  return nearest === undefined ? "remove it; the README lists the names" : `write ${nearest}, or remove it`;
+  return nearest === undefined
+    ? "remove it; docs/contract.md lists the names"
+    : `write ${nearest}, or remove it`;
 }
 
 function nearestName(name: string): string | undefined {

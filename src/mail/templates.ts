@@ -84,7 +84,7 @@ function readTemplate(folder: string, name: string): string {
   }
 }
 
-/** What a template can name: docs/operations.md lists it. */
+/** What a template can name: docs/mail.md lists it. */
 function viewOf(kind: string, content: MailContent, brandName: string) {
   const { language, subject, greeting, before, action, code, facts = [], after, footer } = content;
   return {

@@ -1,4 +1,4 @@
-/** What is known of a metric, once: docs/operations.md shows it as a table, and the answer has its help. */
+/** What is known of a metric, once: docs/monitoring.md shows it as a table, and the answer has its help. */
 export interface Metric {
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;

@@ -49,12 +49,19 @@ test("the contract names every event that the log has", () => {
   expect([...written].toSorted()).toEqual([...named].toSorted());
 });
 
-test("the README names routes that are there", () => {
-  const named = readDocument("README.md").tables.flatMap(({ header, rows }) =>
-    header[0] === "route" ? rows.flatMap(([paths = ""]) => codeSpans(paths)) : [],
-  );
-  expect(named.length).toBeGreaterThan(15);
-  expect(named.filter((path) => !isRoute(path))).toEqual([]);
+test("a proxy on one host sends latchkey every path that docs/domains.md names, which are all that people open", () => {
+  const { text } = readDocument("docs/domains.md");
+  const named = codeSpans(/A proxy sends these paths .*?\./s.exec(text)?.[0] ?? "");
+  expect(named.length).toBeGreaterThan(8);
+  const isNamed = (path: string) =>
+    named.some((pattern) => new Bun.Glob(pattern.replace(/\*$/, "**")).match(path));
+  const own = ["/", "/health", "/health/live", "/openapi.json"];
+  const missing = routeList
+    .map(({ path }) => path.replace("{file}", "latchkey-1.css").replaceAll(/\{\w+\}/g, "x"))
+    .filter((path) => !isNamed(path) && !own.includes(path));
+  expect(missing).toEqual([]);
+  const exact = named.filter((path) => !path.includes("*"));
+  expect(exact.filter((path) => !isRoute(path))).toEqual([]);
 });
 
 describe("the error codes", () => {
@@ -83,8 +90,8 @@ describe("the error codes", () => {
   });
 });
 
-describe("the settings in the README", () => {
-  const { rows } = requireTable(readDocument("README.md"), "settings");
+describe("the settings that people set first, in docs/configuration.md", () => {
+  const { rows } = requireTable(readDocument("docs/configuration.md"), "settings");
   const documented = rows.map(([name = "", value = ""]) => [codeSpans(name)[0] ?? "", value] as const);
 
   test("are the contract's, with its defaults, each once", () => {
@@ -109,9 +116,11 @@ describe("the settings in the README", () => {
   });
 });
 
-describe("the settings that the README proposes", () => {
-  const { blocks } = readDocument("README.md");
-  const unit = blocks.find(({ marker }) => marker === "unit")?.code ?? "";
+describe("the settings that the documents propose", () => {
+  const unit = readDocument("README.md").blocks.find(({ marker }) => marker === "unit")?.code ?? "";
+  const blocks = [...new Bun.Glob("docs/*.md").scanSync(projectDirectory)].flatMap(
+    (path) => readDocument(path).blocks,
+  );
   const proposals = [
     ...blocks.filter(({ marker }) => marker === "settings").map(({ code }) => code),
     [...unit.matchAll(/^Environment=(.*)$/gm)].map(([, assignment]) => assignment).join("\n"),

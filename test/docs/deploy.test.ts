@@ -66,8 +66,8 @@ test("deploy/alerts.yml names metrics that are there", () => {
   expect(namedIn(expressions).filter((name) => !series.has(name))).toEqual([]);
 });
 
-test("docs/operations.md shows the metrics that the code declares: bun run docs", () => {
-  const { text } = readDocument("docs/operations.md");
+test("docs/monitoring.md shows the metrics that the code declares: bun run docs", () => {
+  const { text } = readDocument("docs/monitoring.md");
   expect(text).toBe(withTables(text));
   for (const { name } of metricList) expect(text).toContain(`| \`${name}\` |`);
 });

@@ -1,18 +1,18 @@
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { hashPassword } from "better-auth/crypto";
 import { createClient } from "../support/client.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { buildExecutable, type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { blockOf, runCode } from "../support/documented.ts";
 import { sharedPostgres } from "../support/postgres.ts";
-import { projectDirectory, readDocument } from "../support/readme.ts";
+import { projectDirectory } from "../support/readme.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
 
-const { blocks } = readDocument("docs/moving.md");
 const password = "correct horse battery staple";
 
 describe("the recipes of docs/moving.md", () => {
@@ -28,22 +28,15 @@ describe("the recipes of docs/moving.md", () => {
   });
 
   /** Runs a recipe as a shell does. @returns what was printed. */
-  const run = async (recipe: string, cwd: string, env: Readonly<Record<string, string>> = {}) => {
-    const code = blocks.find(({ marker }) => marker === `run: ${recipe}`)?.code ?? "exit 9";
-    const folder = temporaryDirectory("recipe");
-    symlinkSync(resolve(await buildExecutable()), join(folder, "latchkey"));
-    const shell = Bun.spawn(["sh", "-eu", "-c", code], {
-      cwd,
-      env: { ...database.env, ...env, PATH: `${folder}:${process.env["PATH"]}` },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [stdout, stderr] = await Promise.all([
-      new Response(shell.stdout).text(),
-      new Response(shell.stderr).text(),
-    ]);
-    expect([await shell.exited, stderr]).toEqual([0, expect.not.stringContaining("Error")]);
+  const run = async (
+    recipe: string,
+    cwd: string,
+    env: Readonly<Record<string, string>> = {},
+    adapt = (code: string) => code,
+  ) => {
+    const code = adapt(blockOf("docs/moving.md", `run: ${recipe}`));
+    const { exitCode, stdout, stderr } = await runCode(code, { cwd, env: { ...database.env, ...env } });
+    expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining("Error")]);
     return stdout;
   };
   const canSignIn = async (email: string, tried: string) =>
@@ -134,7 +127,17 @@ describe("the recipes of docs/moving.md", () => {
       identity(2, { email: "kim@example.com", name: "Kim" }, bcrypt),
       identity(3, { email: "oidc@example.com" }, undefined),
     ];
-    writeFileSync(join(cwd, "identities.json"), JSON.stringify(identities));
+    const asked: string[] = [];
+    using kratos = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: ({ url }) => {
+        asked.push(new URL(url).pathname + new URL(url).search);
+        return Response.json(identities);
+      },
+    });
+    await run("kratos page", cwd, {}, (code) => code.replace("127.0.0.1:4434", kratos.url.host));
+    expect(asked).toEqual(["/admin/identities?include_credential=password&page_size=250"]);
     expect(await run("kratos", cwd)).toBe("3 imported, 0 there already, 0 refused\n");
     for (const email of ["kay@example.com", "kim@example.com"])
       expect(await canSignIn(email, password)).toBe(true);
@@ -185,5 +188,33 @@ describe("the recipes of docs/moving.md", () => {
       createdAt: "2025-01-02T03:04:05.000Z",
     });
     await drop();
+  });
+
+  test("bring people in, and from one latchkey to another", async () => {
+    const cwd = temporaryDirectory("between");
+    const bcrypt = await Bun.password.hash(password, { algorithm: "bcrypt", cost: 4 });
+    writeFileSync(
+      join(cwd, "users.jsonl"),
+      `${JSON.stringify({ email: "moved@example.com", passwordHash: bcrypt })}\n`,
+    );
+    expect(await run("import", cwd)).toEndWith("1 imported, 0 there already, 0 refused\n");
+    expect(await canSignIn("moved@example.com", password)).toBe(true);
+
+    rmSync(join(cwd, "users.jsonl"));
+    await run("export", cwd);
+    expect(readFileSync(join(cwd, "users.csv"), "utf8")).toContain("moved@example.com");
+    expect(readFileSync(join(cwd, "users.jsonl"), "utf8")).toContain("passwordHash");
+
+    const other = await openTestDatabase("sqlite");
+    await (await spawnLatchkey({ env: other.env })).stop();
+    const env = Object.entries(other.env).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(join(cwd, "other.env"), env.join(""));
+    const printed = await run("between two", cwd, {}, (code) =>
+      code.replace("ssh auth.example.com ", "").replace("--unit latchkey", "--env-file other.env"),
+    );
+    expect(printed).toMatch(/^\d+ imported, 0 there already, 0 refused\n$/);
+    const listed = await runLatchkey(["users", "show", "moved@example.com"], { env: other.env });
+    expect(listed.exitCode).toBe(0);
+    await other.close();
   });
 });

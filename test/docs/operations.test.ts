@@ -1,22 +1,15 @@
-import { readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { blockOf, runCode } from "../support/documented.ts";
 import { buildExecutable, type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
-import { readDocument } from "../support/readme.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(60_000);
 
-const { blocks } = readDocument("docs/operations.md");
-const blockOf = (marker: string) => {
-  const code = blocks.find((block) => block.marker === marker)?.code;
-  if (code === undefined) throw new Error(`docs/operations.md has no <!-- ${marker} -->`);
-  return code;
-};
-
-describe.each(dialects)("10-B7: the commands of docs/operations.md on %s", (dialect) => {
+describe.each(dialects)("10-B7: the commands of docs/users.md on %s", (dialect) => {
   let database: TestDatabase;
   let server: RunningLatchkey;
   beforeAll(async () => {
@@ -40,19 +33,13 @@ describe.each(dialects)("10-B7: the commands of docs/operations.md on %s", (dial
     (await client.fetch("/api/auth/verify")).status;
   /** As a script does: who is asked for a password reads it from stdin. @returns what was printed. */
   const run = async (marker: string, typed = "") => {
-    const folder = temporaryDirectory("operator");
-    symlinkSync(resolve(await buildExecutable()), join(folder, "latchkey"));
-    const shell = Bun.spawn(["sh", "-eu", "-c", blockOf(`run: ${marker}`)], {
-      env: { ...database.env, PATH: `${folder}:${process.env["PATH"]}` },
-      stdin: new TextEncoder().encode(typed),
-      stdout: "pipe",
-      stderr: "pipe",
+    const cwd = temporaryDirectory("operator");
+    const { exitCode, stdout, stderr } = await runCode(blockOf("docs/users.md", `run: ${marker}`), {
+      cwd,
+      env: database.env,
+      typed,
     });
-    const [stdout, stderr] = await Promise.all([
-      new Response(shell.stdout).text(),
-      new Response(shell.stderr).text(),
-    ]);
-    expect([await shell.exited, stderr]).toEqual([0, expect.not.stringContaining("Error")]);
+    expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining("Error")]);
     return stdout;
   };
   const rows = async (table: string) =>
@@ -82,7 +69,7 @@ describe.each(dialects)("10-B7: the commands of docs/operations.md on %s", (dial
   });
 });
 
-test("the command of docs/operations.md hashes an address as the log does", async () => {
+test("the command of docs/users.md hashes an address as the log does", async () => {
   const database = await openTestDatabase("sqlite");
   const server = await spawnLatchkey({ env: database.env });
   const body = JSON.stringify({ email: "Ann@example.com", password: "wrong horse battery" });
@@ -90,7 +77,7 @@ test("the command of docs/operations.md hashes an address as the log does", asyn
   await fetch(`${server.url}/api/auth/sign-in/email`, { method: "POST", headers, body });
   const line = () => server.logs().find(({ event }) => event === "sign_in");
   while (line() === undefined) await Bun.sleep(10);
-  const shell = Bun.spawnSync(["sh", "-eu", "-c", blockOf("run: email hash")], {
+  const shell = Bun.spawnSync(["sh", "-eu", "-c", blockOf("docs/users.md", "run: email hash")], {
     env: { PATH: process.env["PATH"], SECRET: database.env["BETTER_AUTH_SECRET"] },
   });
   expect(shell.stdout.toString().trim()).toBe(String(line()?.["emailHash"]));
@@ -98,7 +85,7 @@ test("the command of docs/operations.md hashes an address as the log does", asyn
   await database.close();
 });
 
-test("S13: the SQL of docs/operations.md lifts the limits", async () => {
+test("S13: the SQL of docs/limits.md lifts the limits", async () => {
   const database = await openTestDatabase("sqlite");
   const start = () => spawnLatchkey({ env: { ...database.env, LATCHKEY_LIMITS: "on" } });
   const guess = async ({ url }: RunningLatchkey) => {
@@ -114,11 +101,145 @@ test("S13: the SQL of docs/operations.md lifts the limits", async () => {
   while (!statuses.includes(429) && statuses.length < 20) statuses.push(await guess(first));
   expect(statuses.at(-1)).toBe(429);
   await first.stop();
-  await database.query(blockOf("sql: limits").trim().replace(/;$/, ""));
+  await database.query(blockOf("docs/limits.md", "sql: limits").trim().replace(/;$/, ""));
   const second = await start();
   expect(await guess(second)).toBe(401);
   await second.stop();
   await database.close();
+});
+
+describe("on one machine, with a file for the environment in place of the unit", () => {
+  const person = { name: "Bo", email: "bo@example.com", password: "correct horse battery" };
+  const signUp = async ({ url }: RunningLatchkey, email = person.email) => {
+    const response = await fetch(`${url}/api/auth/sign-up/email`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...person, email }),
+    });
+    expect(response.status).toBe(200);
+    return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  };
+  const verify = async ({ url }: RunningLatchkey, cookie: string) =>
+    (await fetch(`${url}/api/auth/verify`, { headers: { cookie } })).status;
+  /** A server, and the file that has its settings. */
+  const start = async () => {
+    const server = await spawnLatchkey({ env: {} });
+    writeFileSync(join(server.dir, "latchkey.env"), `LATCHKEY_DATA_DIR=${join(server.dir, "data")}\n`);
+    return server;
+  };
+  const ofUnit = (code: string) => code.replaceAll("--unit latchkey", "--env-file latchkey.env");
+  const must = async (code: string, cwd: string) => {
+    const { exitCode, stdout, stderr } = await runCode(code, { cwd });
+    expect([exitCode, exitCode === 0 ? "" : stderr]).toEqual([0, ""]);
+    return stdout;
+  };
+
+  test("S84: a backup brings accounts and sessions back", async () => {
+    const server = await start();
+    const cookie = await signUp(server);
+    await must(blockOf("docs/backup.md", "run: backup"), server.dir);
+    const backups = readdirSync(server.dir).filter((name) => name.startsWith("backup-"));
+    expect(backups.map((name) => name.replace(/^backup-\d{4}-\d\d-\d\d-\d{6}/, "")).toSorted()).toEqual([
+      ".db",
+      ".db.secret",
+    ]);
+    const after = await signUp(server, "after@example.com");
+    await server.stop();
+    const [file = ""] = backups.toSorted();
+    const page = readFileSync(join(import.meta.dir, "..", "..", "docs", "backup.md"), "utf8");
+    const [command = ""] = /latchkey restore backup-….db --secret \S+(?=`)/.exec(page) ?? [];
+    await must(command.replaceAll("backup-….db", file), server.dir);
+    const restored = await spawnLatchkey({ env: {}, cwd: server.dir });
+    expect([await verify(restored, cookie), await verify(restored, after)]).toEqual([200, 401]);
+    await restored.stop();
+  });
+
+  test("to go back, the service is stopped, the backup restored, and the service started", async () => {
+    const server = await start();
+    const cookie = await signUp(server);
+    const shown = "/var/backups/latchkey/latchkey-2026-11-22T03-15-00.412Z.db";
+    await must("latchkey backup --env-file latchkey.env kept.db", server.dir);
+    const after = await signUp(server, "after@example.com");
+    const lines = ofUnit(blockOf("docs/backup.md", "run: go back")).trim().split("\n");
+    expect([lines.length, lines[0], lines[2]]).toEqual([
+      3,
+      "systemctl stop latchkey",
+      "systemctl start latchkey",
+    ]);
+    await server.stop();
+    await must(lines[1]?.replace(shown, "kept.db") ?? "", server.dir);
+    const restored = await spawnLatchkey({ env: {}, cwd: server.dir });
+    expect([await verify(restored, cookie), await verify(restored, after)]).toEqual([200, 401]);
+    await restored.stop();
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("files get the owner of their folder again (as root)", async () => {
+    const folder = temporaryDirectory("owner");
+    chownSync(folder, 65_534, 65_534);
+    writeFileSync(join(folder, "secret"), "");
+    await must(
+      blockOf("docs/backup.md", "run: owner").replaceAll("/var/lib/private/latchkey", folder),
+      folder,
+    );
+    expect(statSync(join(folder, "secret")).uid).toBe(65_534);
+  });
+
+  test("a generated secret is rotated, and the old one dropped no sooner than its last session ends", async () => {
+    const server = await start();
+    const cookie = await signUp(server);
+    const [rotate = "", drop = "", ...rest] = ofUnit(blockOf("docs/rotation.md", "run: rotate"))
+      .trim()
+      .split("\n");
+    expect(rest).toEqual([]);
+    await must(rotate, server.dir);
+    const refused = await runCode(drop, { cwd: server.dir });
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringMatching(/\d{4}-\d\d-\d\d/)]);
+    expect(await verify(server, cookie)).toBe(200);
+    await server.stop();
+  });
+
+  test("S62: a change of a secret that is set signs nobody out as long as the old one is in", async () => {
+    const server = await start();
+    const cookie = await signUp(server);
+    const code = `${blockOf("docs/rotation.md", "run: rotation")}\nprintf %s "$BETTER_AUTH_SECRETS"`;
+    const secrets = await must(code, server.dir);
+    await server.stop();
+    const both = await spawnLatchkey({ env: { BETTER_AUTH_SECRETS: secrets }, cwd: server.dir });
+    expect(await verify(both, cookie)).toBe(200);
+    await both.stop();
+    const newest = secrets.split(",")[0] ?? "";
+    const one = await spawnLatchkey({ env: { BETTER_AUTH_SECRETS: newest }, cwd: server.dir });
+    expect(await verify(one, cookie)).toBe(401);
+    await one.stop();
+  });
+
+  test("a log says what became of somebody", async () => {
+    const server = await start();
+    await signUp(server, "ann@example.com");
+    const line = () => server.logs().find(({ event }) => event === "sign_up");
+    while (line() === undefined) await Bun.sleep(10);
+    writeFileSync(join(server.dir, "log"), server.stderr());
+    const code = ofUnit(blockOf("docs/users.md", "run: events"));
+    expect(code).toStartWith("journalctl -u latchkey -o cat | ");
+    const printed = await must(code.replace("journalctl -u latchkey -o cat", "cat log"), server.dir);
+    expect(printed).toContain("sign_up");
+    await server.stop();
+  });
+
+  test("a running executable is replaced by another, and runs on", async () => {
+    const bin = temporaryDirectory("bin");
+    const installed = join(bin, "latchkey");
+    await Bun.write(installed, Bun.file(await buildExecutable()));
+    Bun.spawnSync(["chmod", "755", installed]);
+    const server = await spawnLatchkey({ env: {}, executable: installed });
+    const [install = "", restart] = blockOf("docs/operations.md", "run: upgrade").trim().split("\n");
+    expect(restart).toBe("systemctl restart latchkey");
+    const release = temporaryDirectory("release");
+    await Bun.write(join(release, "latchkey"), Bun.file(await buildExecutable()));
+    await must(install.replace("/usr/local/bin/latchkey", installed), release);
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    await server.stop();
+  });
 });
 
 test.skipIf(Bun.which("systemd-analyze") === null)(
@@ -127,15 +248,18 @@ test.skipIf(Bun.which("systemd-analyze") === null)(
     const folder = temporaryDirectory("units");
     const executable = resolve(await buildExecutable());
     const paths = ["service", "timer"].map((kind) => join(folder, `latchkey-backup.${kind}`));
-    writeFileSync(paths[0] ?? "", blockOf("systemd: backup").replace("/usr/local/bin/latchkey", executable));
-    writeFileSync(paths[1] ?? "", blockOf("systemd: backup timer"));
+    writeFileSync(
+      paths[0] ?? "",
+      blockOf("docs/backup.md", "systemd: backup").replace("/usr/local/bin/latchkey", executable),
+    );
+    writeFileSync(paths[1] ?? "", blockOf("docs/backup.md", "systemd: backup timer"));
     const { exitCode, stderr } = Bun.spawnSync(["systemd-analyze", "verify", ...paths]);
     const complaints = stderr.toString().split("\n");
     expect({ exitCode, complaints: complaints.filter((line) => line.includes(folder)) }).toEqual({
       exitCode: 0,
       complaints: [],
     });
-    const command = /^ExecStart=\S+ (.+)$/m.exec(blockOf("systemd: backup"))?.[1] ?? "";
+    const command = /^ExecStart=\S+ (.+)$/m.exec(blockOf("docs/backup.md", "systemd: backup"))?.[1] ?? "";
     const database = await openTestDatabase("sqlite");
     const server = await spawnLatchkey({ env: database.env });
     const args = command

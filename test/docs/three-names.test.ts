@@ -19,9 +19,9 @@ const blockOf = (path: string, marker: string) => {
   if (code === undefined) throw new Error(`${path} has no <!-- ${marker} -->`);
   return code;
 };
-/** The README's lines for three names. */
+/** The lines for three names. */
 const settings = Object.fromEntries(
-  readDocument("README.md")
+  readDocument("docs/domains.md")
     .blocks.filter(({ marker, code }) => marker === "settings" && code.includes("LATCHKEY_COOKIE_DOMAIN"))
     .flatMap(({ code }) => code.trim().split("\n"))
     .map((line) => line.split("=", 2)),

@@ -101,9 +101,9 @@ describe.skipIf(!isHere)(`deploy/alerts.yml${isHere ? "" : ` (${promtool})`}`, (
       expect(Object.keys(annotations)).toEqual(["summary", "description"]);
   });
 
-  test("is taken by the configuration that docs/operations.md shows", async () => {
+  test("is taken by the configuration that docs/monitoring.md shows", async () => {
     if (!isHere) return;
-    const { blocks } = readDocument("docs/operations.md");
+    const { blocks } = readDocument("docs/monitoring.md");
     const shown = blocks.find(({ marker }) => marker === "file: prometheus/prometheus.yml")?.code ?? "";
     const folder = temporaryDirectory("prometheus");
     writeFileSync(join(folder, "prometheus.yml"), shown);

@@ -263,8 +263,8 @@ describe.each(dialects)("S3: breached passwords on %s", (dialect) => {
   });
 });
 
-test("the command of docs/operations.md makes a file", async () => {
-  const code = readDocument("docs/operations.md").blocks.find(
+test("the command of docs/breached-passwords.md makes a file", async () => {
+  const code = readDocument("docs/breached-passwords.md").blocks.find(
     ({ marker }) => marker === "run: breached",
   )?.code;
   const folder = temporaryDirectory("operations");

@@ -30,10 +30,10 @@ const reason = await debianProgram(haproxyPackage).then(
 );
 const skips = reason !== undefined || !dialects.includes("postgres");
 
-const { blocks } = readDocument("docs/operations.md");
+const { blocks } = readDocument("docs/failover.md");
 const blockOf = (marker: string) => {
   const code = blocks.find((block) => block.marker === marker)?.code;
-  if (code === undefined) throw new Error(`docs/operations.md has no <!-- ${marker} -->`);
+  if (code === undefined) throw new Error(`docs/failover.md has no <!-- ${marker} -->`);
   return code;
 };
 

@@ -162,8 +162,8 @@ describe.each(dialects)("the figures on %s", (dialect) => {
     },
   );
 
-  test("are those of the table in docs/operations.md", async () => {
-    const { rows } = requireTable(readDocument("docs/operations.md"), "metrics");
+  test("are those of the table in docs/monitoring.md", async () => {
+    const { rows } = requireTable(readDocument("docs/monitoring.md"), "metrics");
     const documented = rows.map(([name = "", kind = ""]) => [codeSpans(name)[0] ?? "", kind]);
     // Those of backups, mail and https are there where the server does it: scheduled-backups, mail-metrics, tls.
     const optional =

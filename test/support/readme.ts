@@ -4,7 +4,7 @@ import { join } from "node:path";
 export const projectDirectory = join(import.meta.dir, "..", "..");
 
 /** A fenced block, and the HTML comment before it that says what a test does with it. */
-export interface CodeBlock {
+interface CodeBlock {
   /** Of the file, from 1: where the code begins. */
   readonly line: number;
   /** What stands behind the fence, e.g. `sh`. */
