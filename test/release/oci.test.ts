@@ -69,16 +69,17 @@ test.skipIf(isMissing)(
       const loader = architecture === "amd64" ? "lib64/ld-linux-x86-64.so.2" : "lib/ld-linux-aarch64.so.1";
       const files = list.match(/^-.*/gm)?.map((line) => line.split(" ").at(-1) ?? "");
       const place = `lib/${architecture === "amd64" ? "x86_64" : "aarch64"}-linux-gnu`;
+      const libraries = ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0"];
       expect(files?.toSorted()).toEqual(
         [
           loader,
-          ...["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0"].map((name) => `${place}/${name}`),
-          ...["etc/group", "etc/nsswitch.conf", "etc/passwd"],
-          ...[
-            "usr/bin/latchkey",
-            "usr/share/doc/latchkey/latchkey-licences.txt",
-            "usr/share/doc/libc6/copyright",
-          ],
+          ...libraries.map((name) => `${place}/${name}`),
+          "etc/group",
+          "etc/nsswitch.conf",
+          "etc/passwd",
+          "usr/bin/latchkey",
+          "usr/share/doc/latchkey/latchkey-licences.txt",
+          "usr/share/doc/libc6/copyright",
         ].toSorted(),
       );
       expect(list).toMatch(/^drwx------ 65532\/65532 .* data\/$/m);
