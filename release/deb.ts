@@ -12,10 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { packagedPaths, packagedUnit, settingsText, sysusersText } from "../src/systemd/service-files.ts";
+import type { Architecture } from "./glibc.ts";
 import { sourceDate } from "./source-date.ts";
-
-/** Debian's names of what Bun calls x64 and arm64. */
-export type DebArchitecture = "amd64" | "arm64";
 
 interface DebOptions {
   /** Of the package's content: `xz` is the smallest, and every Debian reads it; `gzip` is quick. */
@@ -36,7 +34,7 @@ export function writeDeb(
   executable: string,
   folder: string,
   version: string,
-  architecture: DebArchitecture,
+  architecture: Architecture,
   { compression = "xz", date = sourceDate() }: DebOptions = {},
 ): string {
   if (Bun.which("dpkg-deb") === null) throw new Error("dpkg-deb is missing, which packs Debian's packages");

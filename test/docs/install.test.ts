@@ -6,7 +6,7 @@ import { projectDirectory, readDocument } from "../support/readme.ts";
 const { blocks } = readDocument("docs/install.md");
 
 test("every command and every drop-in of docs/install.md is run by test/ship", () => {
-  const tests = ["install-page", "deb"]
+  const tests = ["install-page", "deb", "oci"]
     .map((name) => readFileSync(join(projectDirectory, `test/ship/${name}.test.ts`), "utf8"))
     .join("\n");
   const untried = blocks.filter(({ marker }) => marker === "" || !tests.includes(`"${marker}"`));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable } from "../support/executable.ts";
-import { type BootedRoot, boot, copyIn, makeRoot, whyNoRoot } from "../support/ship-root.ts";
+import { type BootedRoot, boot, copyIn, makeRoot, run, whyNoRoot } from "../support/ship-root.ts";
 
 setDefaultTimeout(300_000);
 
@@ -16,6 +16,9 @@ describe.skipIf(reason !== null)(
     beforeAll(async () => {
       const still = await makeRoot();
       copyIn(still, await buildExecutable(), "/root/latchkey", 0o755);
+      const refused = await run(still, ["/root/latchkey", "install"]);
+      expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+      expect(refused.stderr).toStartWith("Error: systemd does not run here");
       root = await boot(still);
     });
     afterAll(async () => await root.stop());
@@ -187,6 +190,27 @@ describe.skipIf(reason !== null)(
       expect(await sh(`journalctl --unit ${service} --output cat`)).not.toMatch(
         /worker_ended|SIGSYS|status=31/,
       );
+    });
+
+    test("one whose settings cannot be used stays down, and install says where to look", async () => {
+      const settings = join(root.path, "etc/latchkey/latchkey.env");
+      const own = readFileSync(settings, "utf8");
+      writeFileSync(settings, `${own}DATABASE_URL=nothing\n`);
+      expect((await root.run(["systemctl", "restart", service])).exitCode).toBe(1);
+      expect([await show("ActiveState"), await show("ExecMainStatus"), await show("NRestarts")]).toEqual([
+        "failed",
+        "2",
+        "0",
+      ]);
+      const failed = await root.run(["latchkey", "install"]);
+      expect(failed.exitCode).toBe(1);
+      expect(failed.stderr).toContain("Try: journalctl --unit latchkey --lines 20");
+      expect(await sh("journalctl --unit latchkey --lines 20 --output cat")).toContain(
+        "Error: DATABASE_URL: ",
+      );
+      writeFileSync(settings, own);
+      await sh("latchkey install");
+      expect(await verify(cookie)).toBe(200);
     });
 
     test("a unit that somebody has changed is left alone", async () => {

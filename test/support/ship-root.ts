@@ -113,7 +113,7 @@ export function copyIn(root: ShipRoot, from: string, to: string, mode?: number):
 
 /** Runs a program in a root that is not booted. A status other than 0 is no error. */
 export async function run(root: ShipRoot, args: readonly string[], options: RunIn = {}): Promise<RunResult> {
-  return await start(["chroot", root.path, ...args], options);
+  return await start([...withKernel(root.path), "chroot", root.path, ...args], options);
 }
 
 /** Starts a root's systemd, and waits until it has started all that it starts. @throws with its console when it does not. */
@@ -181,6 +181,16 @@ const answer = await fetch(url, { ...init, redirect: "manual" });
 const cookies = answer.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
 const headers = { ...Object.fromEntries(answer.headers), ...(cookies === "" ? {} : { "set-cookie": cookies }) };
 console.log(JSON.stringify({ status: answer.status, headers, body: await answer.text() }));`;
+
+/** Gives a root the kernel's own folders, for as long as the program that follows runs. */
+const withKernel = (path: string) => [
+  "unshare",
+  "--mount",
+  "sh",
+  "-ec",
+  `mount -t proc proc '${path}/proc'; mount --rbind /dev '${path}/dev'; exec "$@"`,
+  "sh",
+];
 
 function nspawn({ path }: ShipRoot, name: string): readonly string[] {
   return [
@@ -277,16 +287,7 @@ async function addPackages(from: string, folder: string, packages: readonly stri
   await Bun.write(policy, "#!/bin/sh\nexit 101\n");
   chmodSync(policy, 0o755);
   const install = `export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -qq --no-install-recommends ${packages.join(" ")} && apt-get clean`;
-  await must(
-    [
-      "unshare",
-      "--mount",
-      "sh",
-      "-ec",
-      `mount -t proc proc '${folder}/proc'; exec chroot '${folder}' sh -ec '${install}'`,
-    ],
-    installTimeoutMs,
-  );
+  await must([...withKernel(folder), "chroot", folder, "sh", "-ec", install], installTimeoutMs);
   rmSync(policy);
 }
 

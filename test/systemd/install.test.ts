@@ -231,12 +231,18 @@ describe.skipIf(!isLinux)("latchkey install", () => {
     test("again puts right what is missing or other, and no settings", async () => {
       writeFileSync(join(root, "usr/local/bin/latchkey"), "an older one");
       writeFileSync(join(root, "etc/latchkey/latchkey.env"), "PORT=4000\n");
-      chmodSync(join(root, "etc/systemd/system/latchkey.service"), 0o666);
+      // As an older version wrote it.
+      const older = "[Service]\nExecStart=/usr/local/bin/latchkey\n";
+      const sum = new Bun.CryptoHasher("sha256").update(older).digest("hex");
+      const unit = join(root, "etc/systemd/system/latchkey.service");
+      writeFileSync(unit, `# latchkey install wrote this, sha256 ${sum}\n${older}`);
+      chmodSync(unit, 0o666);
       expect(await run("install")).toEqual([
         "/usr/local/bin/latchkey",
         "/etc/systemd/system/latchkey.service",
       ]);
       expect(tree(root)).toEqual(installed);
+      expect(readFileSync(unit, "utf8")).toBe(installedUnit());
       expect(readFileSync(join(root, "etc/latchkey/latchkey.env"), "utf8")).toBe("PORT=4000\n");
       expect(
         (await runLatchkey(["version"], { executable: join(root, "usr/local/bin/latchkey") })).exitCode,
