@@ -1,4 +1,6 @@
+import { writeFileSync } from "node:fs";
 import { createServer, connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { makeCertificate } from "./certificate.ts";
 import { openTestDatabase, type TestDatabase } from "./databases.ts";
@@ -11,6 +13,7 @@ import {
 import { type RunningLatchkey, spawnLatchkey } from "./executable.ts";
 import { addMember, type Member, memberPassword } from "./member.ts";
 import { eventually } from "./process-figures.ts";
+import { temporaryDirectory } from "./reaper.ts";
 
 /** As which many programs (RFC 3875 §4.1.18) take X-Auth-User-Id. */
 const spellings = [
@@ -262,6 +265,33 @@ function trials(
     expect(recorder.said()).not.toContain("POST /");
     expect(recorder.said()).not.toContain("a body of the visitor's");
   });
+
+  test.skipIf(Bun.which("curl") === null).each(programs.map(({ name }) => name))(
+    "%s asks with the cookies that came one by one over HTTP/2",
+    async (name) => {
+      const { ca, port } = at(name);
+      const file = join(temporaryDirectory("curl"), "ca.pem");
+      writeFileSync(file, ca);
+      const sent = ["cookie: other=1", `cookie: ${cookie}`, "cookie: another=2"].flatMap((line) => [
+        "-H",
+        line,
+      ]);
+      const to = ["--resolve", `tools.example.com:${port}:127.0.0.1`, `https://tools.example.com:${port}/`];
+      const child = Bun.spawn([
+        "curl",
+        "-s",
+        "--http2",
+        "-w",
+        "\n%{http_version}",
+        "--cacert",
+        file,
+        ...sent,
+        ...to,
+      ]);
+      const [told = "", version] = (await new Response(child.stdout).text()).split("\n");
+      expect([version, JSON.parse(told)]).toMatchObject(["2", { headers: { "x-auth-user-id": member.id } }]);
+    },
+  );
 
   each("%s takes a WebSocket to the program, and a stranger's not", async (name) => {
     expect(await at(name).echo({ cookie }, "hello")).toBe("heard hello");
