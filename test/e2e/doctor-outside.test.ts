@@ -433,6 +433,25 @@ describe("doctor --url names what is broken", () => {
     ]);
   });
 
+  test("nothing about a certificate for an address, where the URL is one", async () => {
+    const { key, cert, path } = makeCertificate(["IP:127.0.0.1"]);
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: { key, cert },
+      fetch: () => new Response(""),
+    });
+    const url = `https://127.0.0.1:${server.port}`;
+    const { stdout } = await runCommand(["doctor", "--json", "--url", url, "--ca-file", path]);
+    const { checks } = JSON.parse(stdout) as { readonly checks: readonly Check[] };
+    expect(checks.find(({ name }) => name === "certificate")).toMatchObject({ status: "ok" });
+    expect(checks.find(({ name }) => name === "health")).toMatchObject({
+      status: "failure",
+      detail: expect.stringContaining("not as latchkey does"),
+    });
+    await server.stop(true);
+  });
+
   test("a server that is not there", async () => {
     const { exitCode, stdout } = await runCommand(["doctor", "--json", "--url", "http://127.0.0.1:1"]);
     const { checks } = JSON.parse(stdout) as { readonly checks: readonly Check[] };

@@ -86,7 +86,8 @@ function startProgram() {
     async fetch(request, server) {
       if (server.upgrade(request)) return undefined;
       const url = new URL(request.url);
-      if (url.pathname === "/broken") return new Response("broken", { status: 500 });
+      const status = Number(/^\/status\/(\d+)$/.exec(url.pathname)?.[1]);
+      if (status > 0) return new Response("the program's own", { status });
       const told: Told = {
         path: url.pathname + url.search,
         method: request.method,
@@ -252,7 +253,7 @@ function trials(
 
   each("%s asks without the body, and passes long cookies and bodies on", async (name) => {
     recorder.forget();
-    const body = "a body of the visitor's ".repeat(4_000);
+    const body = "a body of the visitor's ".repeat(60_000);
     const answer = await at(name).ask("tools.example.com", "/form", {
       method: "POST",
       body,
@@ -302,8 +303,10 @@ function trials(
   });
 
   each("%s leaves the program's own errors alone", async (name) => {
-    const answer = await at(name).ask("tools.example.com", "/broken", { headers: { cookie } });
-    expect([answer.status, await answer.text()]).toEqual([500, "broken"]);
+    for (const status of [401, 403, 404, 500, 502, 503]) {
+      const answer = await at(name).ask("tools.example.com", `/status/${status}`, { headers: { cookie } });
+      expect([answer.status, await answer.text()]).toEqual([status, "the program's own"]);
+    }
   });
 
   each("%s asks again and again on connections that it keeps", async (name) => {
