@@ -100,8 +100,14 @@ function startProgram() {
   });
 }
 
-/** Each proxy on the files of deploy/, in front of one latchkey and of a program that it asks latchkey about. */
-export async function describeDeployed(names: readonly DeployedProxyName[]): Promise<void> {
+/**
+ * Each proxy on the files of deploy/, in front of one latchkey and of a program that it asks latchkey about.
+ * @param patiently also what takes ten seconds.
+ */
+export async function describeDeployed(
+  names: readonly DeployedProxyName[],
+  { patiently = false } = {},
+): Promise<void> {
   const commands = await Promise.all(names.map(deployedCommand));
   const here = names.flatMap((name, at) => {
     const command = commands[at];
@@ -111,11 +117,12 @@ export async function describeDeployed(names: readonly DeployedProxyName[]): Pro
     const reason = commands[at];
     if (typeof reason === "string") test.skip(`${name}: ${reason}`, () => {});
   }
-  describe.skipIf(here.length === 0)("C20: deploy/ as it is", () => trials(here));
+  describe.skipIf(here.length === 0)("C20: deploy/ as it is", () => trials(here, patiently));
 }
 
 function trials(
   programs: readonly { readonly name: DeployedProxyName; readonly command: readonly string[] }[],
+  patiently: boolean,
 ) {
   let database: TestDatabase;
   let latchkey: RunningLatchkey;
@@ -302,6 +309,12 @@ function trials(
     expect(await at(name).echo({}, "hello")).toStartWith("HTTP/1.1 401");
   });
 
+  each("%s answers HEAD as GET, without a body", async (name) => {
+    const asked = [{ headers: asPage }, { headers: {} }, { headers: { cookie } }];
+    const answers = asked.map((one) => at(name).ask("tools.example.com", guide, { ...one, method: "HEAD" }));
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([302, 401, 200]);
+  });
+
   each("%s leaves the program's own errors alone", async (name) => {
     for (const status of [401, 403, 404, 500, 502, 503]) {
       const answer = await at(name).ask("tools.example.com", `/status/${status}`, { headers: { cookie } });
@@ -336,6 +349,17 @@ function trials(
   async function signedAnew(): Promise<string> {
     return member.browser(latchkey.origin, await member.session()).jar.header();
   }
+
+  test.skipIf(!patiently)("a latchkey that hangs is 503 behind each, within some seconds", async () => {
+    process.kill(latchkey.pid, "SIGSTOP");
+    const asked = [...proxies].map(async ([name, proxy]) => {
+      const page = await proxy.ask("tools.example.com", guide, { headers: { ...asPage, cookie } });
+      return [name, page.status, page.headers.get("location")];
+    });
+    const answers = await Promise.all(asked);
+    process.kill(latchkey.pid, "SIGCONT");
+    expect(answers).toEqual([...proxies.keys()].map((name) => [name, 503, null]));
+  });
 
   test("a latchkey that is gone is 503 behind each, for strangers and for members", async () => {
     await latchkey.kill();
