@@ -170,6 +170,8 @@ test.each([
 /** A proxy of ours that spoils what passes. */
 interface Spoiling {
   readonly certificate?: Certificate;
+  /** Before which latchkey; default the one that trusts its proxy. */
+  readonly before?: RunningLatchkey;
   /** Which `--ca-file`; default the certificate's own. */
   readonly caFile?: string | null;
   readonly answer?: (answer: Response, request: Request) => Response | Promise<Response>;
@@ -187,7 +189,13 @@ function changed(answer: Response, change: (headers: Headers) => void): Response
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-async function spoilt({ certificate = good, caFile = certificate.path, answer, plain }: Spoiling) {
+async function spoilt({
+  before = latchkey,
+  certificate = good,
+  caFile = certificate.path,
+  answer,
+  plain,
+}: Spoiling) {
   const toHttps = (request: Request) => {
     const { pathname, search } = new URL(request.url);
     return Response.redirect(auth + pathname + search, 308);
@@ -200,7 +208,7 @@ async function spoilt({ certificate = good, caFile = certificate.path, answer, p
       const { pathname, search } = new URL(request.url);
       const headers = new Headers(request.headers);
       headers.set("x-forwarded-for", "127.0.0.1");
-      const passed = await fetch(latchkey.url + pathname + search, {
+      const passed = await fetch(before.url + pathname + search, {
         method: request.method,
         headers,
         redirect: "manual",
@@ -421,6 +429,24 @@ describe("doctor --url names what is broken", () => {
   test("nothing but that, where nothing else is", async () => {
     const { checks } = await spoilt({});
     expect(checks.filter(({ status }) => status !== "ok")).toEqual([]);
+  });
+
+  test("a proxy that is not trusted", async () => {
+    const env = {
+      BETTER_AUTH_URL: auth,
+      BETTER_AUTH_TRUSTED_ORIGINS: docs,
+      LATCHKEY_TRUSTED_PROXIES: "none",
+    };
+    const before = await spawnLatchkey({ env });
+    const { checks } = await spoilt({ before, answer: put("via", "1.1 front") });
+    expect(checks.filter(({ status }) => status !== "ok")).toEqual([
+      expect.objectContaining({
+        name: "trusted proxy",
+        status: "warning",
+        detail: expect.stringContaining("1.1 front stands before latchkey and is not trusted"),
+      }),
+    ]);
+    await before.stop();
   });
 
   test("a public URL that is another", async () => {
