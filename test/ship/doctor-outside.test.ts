@@ -19,10 +19,12 @@ test.skipIf(reason !== "")(
     const proxy = await startDeployed("traefik", [command].flat(), places);
     const ca = join(temporaryDirectory("ca"), "ca.pem");
     writeFileSync(ca, proxy.ca);
-    const { stdout, exitCode } = await runLatchkey([
-      ...["doctor", "--json", "--url", "https://auth.example.com", "--ca-file", ca],
-      ...["--connect", `127.0.0.1:${proxy.port}`, "--connect-http", `127.0.0.1:${proxy.plainPort}`],
-    ]);
+    const { stdout, exitCode } = await runLatchkey(
+      [
+        ["doctor", "--json", "--url", "https://auth.example.com", "--ca-file", ca],
+        ["--connect", `127.0.0.1:${proxy.port}`, "--connect-http", `127.0.0.1:${proxy.plainPort}`],
+      ].flat(),
+    );
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { status: "ok" }]);
     await proxy.stop();
     await latchkey.stop();
