@@ -170,6 +170,8 @@ test.each([
 /** A proxy of ours that spoils what passes. */
 interface Spoiling {
   readonly certificate?: Certificate;
+  /** Before which latchkey; default the one that trusts its proxy. */
+  readonly before?: RunningLatchkey;
   /** Which `--ca-file`; default the certificate's own. */
   readonly caFile?: string | null;
   readonly answer?: (answer: Response, request: Request) => Response | Promise<Response>;
@@ -187,7 +189,13 @@ function changed(answer: Response, change: (headers: Headers) => void): Response
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-async function spoilt({ certificate = good, caFile = certificate.path, answer, plain }: Spoiling) {
+async function spoilt({
+  before = latchkey,
+  certificate = good,
+  caFile = certificate.path,
+  answer,
+  plain,
+}: Spoiling) {
   const toHttps = (request: Request) => {
     const { pathname, search } = new URL(request.url);
     return Response.redirect(auth + pathname + search, 308);
@@ -200,7 +208,7 @@ async function spoilt({ certificate = good, caFile = certificate.path, answer, p
       const { pathname, search } = new URL(request.url);
       const headers = new Headers(request.headers);
       headers.set("x-forwarded-for", "127.0.0.1");
-      const passed = await fetch(latchkey.url + pathname + search, {
+      const passed = await fetch(before.url + pathname + search, {
         method: request.method,
         headers,
         redirect: "manual",
@@ -423,6 +431,24 @@ describe("doctor --url names what is broken", () => {
     expect(checks.filter(({ status }) => status !== "ok")).toEqual([]);
   });
 
+  test("a proxy that is not trusted", async () => {
+    const env = {
+      BETTER_AUTH_URL: auth,
+      BETTER_AUTH_TRUSTED_ORIGINS: docs,
+      LATCHKEY_TRUSTED_PROXIES: "none",
+    };
+    const before = await spawnLatchkey({ env });
+    const { checks } = await spoilt({ before, answer: put("via", "1.1 front") });
+    expect(checks.filter(({ status }) => status !== "ok")).toEqual([
+      expect.objectContaining({
+        name: "trusted proxy",
+        status: "warning",
+        detail: expect.stringContaining("1.1 front stands before latchkey and is not trusted"),
+      }),
+    ]);
+    await before.stop();
+  });
+
   test("a public URL that is another", async () => {
     const { exitCode, stdout } = await runCommand(["doctor", "--json", "--url", latchkey.url]);
     const { checks } = JSON.parse(stdout) as { readonly checks: readonly Check[] };
@@ -431,6 +457,25 @@ describe("doctor --url names what is broken", () => {
       expect.stringContaining(`public URL: latchkey believes to be ${auth}`),
       expect.stringContaining("INVALID_ORIGIN"),
     ]);
+  });
+
+  test("nothing about a certificate for an address, where the URL is one", async () => {
+    const { key, cert, path } = makeCertificate(["IP:127.0.0.1"]);
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: { key, cert },
+      fetch: () => new Response(""),
+    });
+    const url = `https://127.0.0.1:${server.port}`;
+    const { stdout } = await runCommand(["doctor", "--json", "--url", url, "--ca-file", path]);
+    const { checks } = JSON.parse(stdout) as { readonly checks: readonly Check[] };
+    expect(checks.find(({ name }) => name === "certificate")).toMatchObject({ status: "ok" });
+    expect(checks.find(({ name }) => name === "health")).toMatchObject({
+      status: "failure",
+      detail: expect.stringContaining("not as latchkey does"),
+    });
+    await server.stop(true);
   });
 
   test("a server that is not there", async () => {

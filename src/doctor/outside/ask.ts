@@ -74,7 +74,7 @@ export function createAsk(place: OutsidePlace, checksCertificate: boolean, now: 
         },
         ...(isSecure
           ? {
-              servername: bareHost(url),
+              ...serverName(url),
               rejectUnauthorized: checksCertificate,
               ...(ca === undefined ? {} : { ca }),
             }
@@ -119,4 +119,10 @@ export function destinationOf({ url }: Pick<OutsidePlace, "url">): Destination {
 /** A host without the brackets of an IPv6 address. */
 export function bareHost({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+/** What TLS asks for; an address is no name that a server could be asked for. */
+export function serverName(url: URL): { readonly servername?: string } {
+  const host = bareHost(url);
+  return /^[\d.]+$|:/.test(host) ? {} : { servername: host };
 }

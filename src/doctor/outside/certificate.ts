@@ -1,6 +1,6 @@
 import { checkServerIdentity, connect, type DetailedPeerCertificate } from "node:tls";
 import { type Check, failed, passed, warned } from "../check.ts";
-import { bareHost, destinationOf, type OutsidePlace } from "./ask.ts";
+import { bareHost, destinationOf, type OutsidePlace, serverName } from "./ask.ts";
 
 const name = "certificate";
 const timeoutMs = 10_000;
@@ -92,14 +92,12 @@ function untrusted(
 
 function shakeHands(place: OutsidePlace): Promise<Handshake> {
   const { host, port } = place.connect ?? destinationOf(place);
-  const servername = bareHost(place.url);
   return new Promise((resolve, reject) => {
     const socket = connect(
       {
         host,
         port,
-        // An address is no name that a server could be asked for.
-        ...(/^[\d.]+$|:/.test(servername) ? {} : { servername }),
+        ...serverName(place.url),
         rejectUnauthorized: false,
         checkServerIdentity: () => undefined,
         ALPNProtocols: ["h2", "http/1.1"],
