@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Check } from "../../src/doctor/check.ts";
 import { addressCheck } from "../../src/doctor/outside/session.ts";
@@ -8,6 +8,7 @@ import { type Certificate, makeCertificate, makeExpiredCertificate } from "../su
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { deployedCommand, startDeployed } from "../support/deployed-proxy.ts";
 import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
+import { freePort } from "../support/free-port.ts";
 import { addMember, type Member, memberPassword } from "../support/member.ts";
 import { readDocument } from "../support/readme.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
@@ -22,6 +23,9 @@ const commands = {
   caddy: await deployedCommand("caddy"),
   haproxy: await deployedCommand("haproxy"),
 };
+const good = makeCertificate(names);
+const strange = makeCertificate(["DNS:other.example.com"]);
+const expired = makeExpiredCertificate(names);
 const folder = temporaryDirectory("doctor-outside");
 /** As an operator pastes it. */
 const documented =
@@ -82,6 +86,36 @@ describe("doctor --url finds nothing wrong", () => {
       statusesOf(found.checks, "warning"),
     ]).toEqual([0, [], []]);
     expect(found.status).toBe("ok");
+    await own.stop();
+    await place.close();
+  });
+
+  test("with https by latchkey itself", async () => {
+    const place = await openTestDatabase("sqlite");
+    const plainPort = freePort();
+    const own = await spawnLatchkey({
+      env: {
+        ...place.env,
+        BETTER_AUTH_URL: auth,
+        BETTER_AUTH_TRUSTED_ORIGINS: docs,
+        LATCHKEY_TLS_CERT_FILE: good.path,
+        LATCHKEY_TLS_KEY_FILE: join(dirname(good.path), "key.pem"),
+        LATCHKEY_HTTP_PORT: String(plainPort),
+      },
+    });
+    const to = [
+      "--connect",
+      `127.0.0.1:${new URL(own.url).port}`,
+      "--connect-http",
+      `127.0.0.1:${plainPort}`,
+    ];
+    const found = await diagnose([...asDocumented, "--ca-file", good.path, ...to], await addMember(place));
+    expect([
+      found.exitCode,
+      statusesOf(found.checks, "failure"),
+      statusesOf(found.checks, "warning"),
+    ]).toEqual([0, [], []]);
+    expect(found.checks.find(({ name }) => name === "trusted proxy")?.detail).toStartWith("none");
     await own.stop();
     await place.close();
   });
@@ -178,10 +212,6 @@ interface Spoiling {
   /** What answers over plain http; default a redirect. */
   readonly plain?: "nobody" | ((request: Request) => Response);
 }
-
-const good = makeCertificate(names);
-const strange = makeCertificate(["DNS:other.example.com"]);
-const expired = makeExpiredCertificate(names);
 
 function changed(answer: Response, change: (headers: Headers) => void): Response {
   const headers = new Headers(answer.headers);
