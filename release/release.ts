@@ -81,7 +81,9 @@ function executableName(version: string, target: string): string {
   return `latchkey-${version}-${target}${suffixOf(target)}`;
 }
 
-const suffixOf = (target: string) => (target.startsWith("windows") ? ".exe" : "");
+function suffixOf(target: string): string {
+  return target.startsWith("windows") ? ".exe" : "";
+}
 
 /** By the project's own build, so that a release is what everybody builds. @returns what is inside. */
 function compile(version: string, target: string, trusted: readonly string[]): Component[] {

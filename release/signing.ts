@@ -24,9 +24,10 @@ export function readSigning(environment: Readonly<Record<string, string | undefi
     if (parsePublicKey(text) === null)
       throw new Error(`LATCHKEY_RELEASE_PUBLIC_KEY: ${text} is no minisign public key`);
   if (file === "") return { key: null, trusted };
-  const password = passwordFile === "" ? null : readFileSync(passwordFile, "utf8").replace(/\r?\n$/, "");
+  let password: string | null = null;
   let key: SecretKey;
   try {
+    if (passwordFile !== "") password = readFileSync(passwordFile, "utf8").replace(/\r?\n$/, "");
     key = readSecretKey(readFileSync(file, "utf8"), password);
   } catch (cause) {
     const hint = password === null ? ": LATCHKEY_RELEASE_KEY_PASSWORD_FILE names the file that has it" : "";

@@ -13,14 +13,15 @@ export const nextVersion = "0.2.0";
 /** The migration that only the next latchkey knows: additive, but for what `NEXT_MIN_READER` says. */
 export const nextTag = `${String(migrations.sqlite.length).padStart(4, "0")}_next`;
 
-/** A key as `minisign -G -W` makes one. */
-export function makeSigningKey(): SecretKey {
+/** A key as `minisign -G -W` makes one, and the text of its file. */
+export function makeSigningKey(): SecretKey & { readonly text: string } {
   const { d = "", x = "" } = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
   const [seed, stored] = [d, x].map((text) => Buffer.from(text, "base64url"));
   const number = crypto.getRandomValues(Buffer.alloc(8));
   const head = Buffer.concat([Buffer.from("Ed\0\0B2", "latin1"), Buffer.alloc(32 + 8 + 8)]);
   const bytes = Buffer.concat([head, number, seed ?? "", stored ?? "", Buffer.alloc(32)] as Buffer[]);
-  return readSecretKey(`untrusted comment: of a test\n${bytes.toString("base64")}\n`, null);
+  const text = `untrusted comment: of a test\n${bytes.toString("base64")}\n`;
+  return { ...readSecretKey(text, null), text };
 }
 
 /** The key that the next latchkey has built in. */
