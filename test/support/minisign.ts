@@ -14,7 +14,7 @@ export interface Minisign {
   makePair(password: string | null): Promise<MinisignPair>;
 }
 
-export interface MinisignPair {
+interface MinisignPair {
   readonly folder: string;
   /** A file of the folder. */
   read(name: string): string;
