@@ -57,6 +57,10 @@ describe("a release", () => {
       0,
       expect.stringContaining(`latchkey ${packageJson.version}`),
     ]);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".deb"))).toEqual([
+      `latchkey_${packageJson.version}_amd64.deb`,
+      `latchkey_${packageJson.version}_arm64.deb`,
+    ]);
     const sums = await run(["sha256sum", "--check", "SHA256SUMS"], folder);
     expect([sums.code, said]).toEqual([0, expect.stringContaining("Signed by")]);
     const own = join(folder, `latchkey-${packageJson.version}-linux-x64`);

@@ -66,6 +66,7 @@ export const buildNext: () => Promise<string> = once(async () => {
     "src",
     "drizzle",
     "release",
+    "deploy",
   ])
     cpSync(join(project, name), join(folder, name), { recursive: true });
   symlinkSync(join(project, "node_modules"), join(folder, "node_modules"));
