@@ -47,7 +47,9 @@ async function startAs(handover: Handover<Restart>, version: string): Promise<st
   const deadline = performance.now() + handover.timeoutMs;
   let reason = "nothing answers";
   for (let answers = 0; performance.now() < deadline; await Bun.sleep(pollMs)) {
-    const found = await Promise.all(health.targets.map((target) => askVersion(target, version, health.serverName)));
+    const found = await Promise.all(
+      health.targets.map((target) => askVersion(target, version, health.serverName)),
+    );
     if (found.includes(null)) {
       answers += 1;
       if (answers === answersNeeded) return null;
