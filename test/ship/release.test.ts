@@ -6,6 +6,7 @@ import { readSecretKey } from "../../release/minisign-key.ts";
 import { createClient } from "../support/client.ts";
 import { startable, startOn } from "../support/foreign-machine.ts";
 import { findMinisign, type Minisign, requireBothWays } from "../support/minisign.ts";
+import { readDocument } from "../support/readme.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
 setDefaultTimeout(900_000);
@@ -21,11 +22,22 @@ const executables = (folder: string) =>
     (name) => name.startsWith(`latchkey-${packageJson.version}-`) && !name.endsWith(".txt"),
   );
 
-async function run(command: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) {
+/** What stands in docs/upgrade.md, with its files in a folder. */
+const signing = (folder: string) =>
+  (readDocument("docs/upgrade.md").blocks.find(({ marker }) => marker === "run: signing")?.code ?? "exit 1")
+    .replaceAll(/latchkey\.(?:pub|key)/g, `${folder}/$&`)
+    .replace("PASSWORD_FILE=password", `PASSWORD_FILE=${folder}/password`);
+
+async function run(
+  command: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+  typed = "",
+) {
   const child = Bun.spawn([...command], {
     cwd,
     env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...env },
-    stdin: "ignore",
+    stdin: new TextEncoder().encode(typed),
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -38,13 +50,18 @@ describe("a release", () => {
   let publicKey: string;
   let said: string;
   beforeAll(async () => {
-    const pair = await minisign().makePair("a password");
-    publicKey = join(pair.folder, "key.pub");
-    writeFileSync(join(pair.folder, "password"), "a password\n");
-    const { code, stdout, stderr } = await run(["bun", "release/release.ts"], project, {
-      LATCHKEY_RELEASE_KEY_FILE: join(pair.folder, "key.sec"),
-      LATCHKEY_RELEASE_KEY_PASSWORD_FILE: join(pair.folder, "password"),
-    });
+    const keys = temporaryDirectory("keys");
+    publicKey = join(keys, "latchkey.pub");
+    writeFileSync(join(keys, "password"), "a password\n");
+    // minisign asks for it twice.
+    const { code, stdout, stderr } = await run(
+      ["sh", "-ec", signing(keys)],
+      project,
+      {
+        PATH: `${minisign().inPath()}:${process.env["PATH"]}`,
+      },
+      "a password\na password\n",
+    );
     expect([code, stderr]).toEqual([0, expect.any(String)]);
     said = stdout;
     folder = join(project, "dist", "release");

@@ -1,3 +1,5 @@
+import { symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { openTestDatabase } from "../support/databases.ts";
 import { buildExecutable, runLatchkey, type RunningLatchkey, spawnLatchkey } from "../support/executable.ts";
@@ -5,7 +7,8 @@ import { freePort } from "../support/free-port.ts";
 import { startHaproxy } from "../support/haproxy.ts";
 import { openLedger } from "../support/load-ledger.ts";
 import { buildNext, downloadOf, nextTag, nextVersion, releaseKey } from "../support/next-release.ts";
-import { forgetProcess, watchProcess } from "../support/reaper.ts";
+import { readDocument } from "../support/readme.ts";
+import { forgetProcess, temporaryDirectory, watchProcess } from "../support/reaper.ts";
 import { besideIn, openUpgradeMachine } from "../support/upgrade-machine.ts";
 
 setDefaultTimeout(600_000);
@@ -67,6 +70,30 @@ describe("an upgrade killed at any moment", () => {
       expect(seen.size).toBeGreaterThan(1);
     },
   );
+});
+
+test("the command of docs/upgrade.md for a machine without systemd exchanges the executable", async () => {
+  const machine = await openUpgradeMachine("sqlite");
+  const folder = temporaryDirectory("path");
+  symlinkSync(machine.executable, join(folder, "latchkey"));
+  const restart = machine.command(download).at(-1) ?? "";
+  writeFileSync(join(folder, "sv"), `#!/bin/sh\n[ "$*" = "restart latchkey" ] || exit 1\n${restart}\n`, {
+    mode: 0o755,
+  });
+  const { blocks } = readDocument("docs/upgrade.md");
+  const code = blocks.find(({ marker }) => marker === "run: without systemd")?.code ?? "exit 1";
+  const command = code
+    .replace("--from", `--key ${releaseKey().publicKey} --from`)
+    .replace("/etc/latchkey/latchkey.env", machine.envFile)
+    .replace("latchkey-0.2.0-linux-x64", download);
+  const shell = Bun.spawn(["sh", "-ec", command], {
+    env: { PATH: `${folder}:${process.env["PATH"]}` },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const stderr = await shell.stderr.text();
+  expect([await shell.exited, stderr]).toEqual([0, expect.any(String)]);
+  expect([await machine.serving(), await machine.isSignedIn()]).toEqual([nextVersion, true]);
+  await machine.close();
 });
 
 describe("on PostgreSQL", () => {

@@ -10,6 +10,8 @@ import { temporaryDirectory } from "./reaper.ts";
 export interface Minisign {
   /** @param typed what is asked for, such as a password twice. */
   run(args: readonly string[], cwd: string, typed?: string): Promise<{ code: number; output: string }>;
+  /** A folder for PATH, in which it is `minisign`. */
+  inPath(): string;
   /** A pair of its own making, in a folder with a `SHA256SUMS`. @param password null for none. */
   makePair(password: string | null): Promise<MinisignPair>;
 }
@@ -44,6 +46,12 @@ export async function findMinisign(): Promise<Minisign | string> {
   };
   return {
     run,
+    inPath() {
+      const folder = temporaryDirectory("path");
+      const quoted = command.map((word) => `'${word}'`).join(" ");
+      writeFileSync(join(folder, "minisign"), `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+      return folder;
+    },
     async makePair(password) {
       const folder = temporaryDirectory("minisign");
       const how = password === null ? ["-W"] : [];
