@@ -1,9 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { buildCommand } from "./build-command.ts";
 import { type Component, readComponents } from "./components.ts";
+import { type DebArchitecture, writeDeb } from "./deb.ts";
+import { readSigning, signedBy } from "./signing.ts";
 
 /** Bun's names of what it compiles for. */
 const targets = [
@@ -17,13 +19,20 @@ const targets = [
   "windows-x64",
 ] as const;
 
+/** Of which executable each of Debian's packages is made, where the whole release is. */
+const packages: readonly (readonly [DebArchitecture, (typeof targets)[number]])[] = [
+  ["amd64", "linux-x64"],
+  ["arm64", "linux-arm64"],
+];
+
 const project = join(import.meta.dir, "..");
 const folder = join(project, "dist", "release");
 
 process.exit(await main(process.argv.slice(2)));
 
 /**
- * Writes `dist/release`: an executable a target, the list of what is inside, the licences, and the checksums of them all.
+ * Writes `dist/release`: an executable a target, the list of what is inside, the licences, Debian's packages where no target
+ * is named, the checksums of them all, and their signature where a key is given.
  * @param argv the targets; without them, all. @returns the exit status.
  */
 async function main(argv: readonly string[]): Promise<number> {
@@ -34,32 +43,78 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const { version } = packageJson;
+  let signing: ReturnType<typeof readSigning>;
+  try {
+    signing = readSigning(process.env);
+  } catch (error) {
+    console.error(`Error: ${(error as Error).message}.`);
+    return 2;
+  }
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   let components: Component[] = [];
-  for (const target of wanted) components = compile(version, target);
+  for (const target of wanted) components = compile(version, target, signing.trusted);
   const subject = { version, bun: Bun.version };
   const name = `latchkey-${version}`;
   writeFileSync(join(folder, `${name}.cdx.json`), billOfMaterials(subject, components));
   writeFileSync(join(folder, `${name}-licences.txt`), licences(components));
-  writeFileSync(join(folder, "SHA256SUMS"), await checksums());
-  console.log(await Bun.file(join(folder, "SHA256SUMS")).text());
+  // Packing takes a minute: not for one target alone.
+  const debs = argv.length > 0 ? [] : packages;
+  for (const [architecture, target] of debs)
+    writeDeb(join(folder, executableName(version, target)), folder, version, architecture);
+  const sums = await checksums();
+  writeFileSync(join(folder, "SHA256SUMS"), sums);
+  const { key, trusted } = signing;
+  if (key !== null)
+    writeFileSync(
+      join(folder, "SHA256SUMS.minisig"),
+      signedBy(key, Buffer.from(sums), `latchkey ${version}`),
+    );
+  console.log(sums);
+  for (const target of wanted) {
+    const file = executableName(version, target);
+    console.log(`${String(statSync(join(folder, file)).size).padStart(11)} bytes  ${file}`);
+  }
+  console.log(
+    key === null
+      ? "\nUNSIGNED: LATCHKEY_RELEASE_KEY_FILE names no key."
+      : `\nSigned by ${key.id}: minisign -V -P ${key.publicKey} -m SHA256SUMS`,
+  );
+  console.log(
+    trusted.length === 0
+      ? "latchkey upgrade trusts no key of itself: it is to be told one by --key."
+      : `latchkey upgrade trusts ${trusted.join(" and ")}.`,
+  );
   return 0;
 }
 
+function executableName(version: string, target: string): string {
+  return `latchkey-${version}-${target}${suffixOf(target)}`;
+}
+
+function suffixOf(target: string): string {
+  return target.startsWith("windows") ? ".exe" : "";
+}
+
 /** By the project's own build, so that a release is what everybody builds. @returns what is inside. */
-function compile(version: string, target: string): Component[] {
-  const suffix = target.startsWith("windows") ? ".exe" : "";
+function compile(version: string, target: string, trusted: readonly string[]): Component[] {
   // An executable carries the name that it was built by: the bytes are those of `bun run build` alone under the same one.
-  const outfile = join(folder, `latchkey${suffix}`);
+  const outfile = join(folder, `latchkey${suffixOf(target)}`);
   const metafile = join(project, "dist", "metafile.json");
   const command = buildCommand(project, outfile);
+  const own = trusted.length === 0 ? [] : [`LATCHKEY_RELEASE_PUBLIC_KEY=${JSON.stringify(trusted.join())}`];
   const build = Bun.spawnSync(
-    [process.execPath, ...command, `--target=bun-${target}`, `--metafile=${metafile}`],
+    [
+      process.execPath,
+      ...command,
+      ...own.flatMap((define) => ["--define", define]),
+      `--target=bun-${target}`,
+      `--metafile=${metafile}`,
+    ],
     { cwd: project },
   );
   if (!build.success) throw new Error(`${target}: ${build.stderr.toString()}`);
-  renameSync(outfile, join(folder, `latchkey-${version}-${target}${suffix}`));
+  renameSync(outfile, join(folder, executableName(version, target)));
   const inside = readComponents(project, JSON.parse(readFileSync(metafile, "utf8")));
   rmSync(metafile);
   return inside;

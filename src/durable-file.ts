@@ -14,7 +14,7 @@ export async function createDurably(
   path: string,
   make: (temporary: string) => Promise<void> | void,
 ): Promise<boolean> {
-  return await withTemporary(path, async (temporary) => {
+  return await besideOf(path, async (temporary) => {
     await make(temporary);
     syncToDisk(temporary);
     return linkInPlace(temporary, path);
@@ -26,12 +26,17 @@ export async function overwriteDurably(
   path: string,
   make: (temporary: string) => Promise<void> | void,
 ): Promise<void> {
-  await withTemporary(path, async (temporary) => {
+  await besideOf(path, async (temporary) => {
     await make(temporary);
-    syncToDisk(temporary);
-    renameSync(temporary, path);
-    syncToDisk(dirname(path));
+    renameDurably(temporary, path);
   });
+}
+
+/** Gives a file a name in its folder, in the place of what has it: whole or not at all, whenever the machine stops. */
+export function renameDurably(file: string, path: string): void {
+  syncToDisk(file);
+  renameSync(file, path);
+  syncToDisk(dirname(path));
 }
 
 /**
@@ -44,7 +49,7 @@ export async function replaceDurably(
   make: (temporary: string) => Promise<void> | void,
   hold: (exchange: () => void) => Promise<void> | void,
 ): Promise<string> {
-  return await withTemporary(path, async (temporary) => {
+  return await besideOf(path, async (temporary) => {
     await make(temporary);
     syncToDisk(temporary);
     let kept = "";
@@ -58,7 +63,8 @@ export async function replaceDurably(
   });
 }
 
-async function withTemporary<T>(path: string, work: (temporary: string) => Promise<T>): Promise<T> {
+/** Runs `work` with a name beside `path` that nobody has, and leaves nothing of that name. */
+export async function besideOf<T>(path: string, work: (temporary: string) => Promise<T> | T): Promise<T> {
   const temporary = `${path}.${process.pid}-${crypto.randomUUID()}.tmp`;
   try {
     return await work(temporary);

@@ -108,6 +108,7 @@ const rankOf = (area: string) => areas.findIndex((known) => known === area);
 const areas = [
   "main",
   "cli",
+  "upgrade",
   "doctor",
   "tls",
   "workers",

@@ -1,8 +1,11 @@
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readSigning } from "../release/signing.ts";
 import { runLatchkey } from "./support/executable.ts";
+import { makeSigningKey } from "./support/next-release.ts";
+import { temporaryDirectory } from "./support/reaper.ts";
 
 setDefaultTimeout(120_000);
 
@@ -14,16 +17,59 @@ interface BillOfMaterials {
   readonly components: readonly { readonly purl?: string; readonly hashes?: readonly object[] }[];
 }
 
-const run = async (command: readonly string[], cwd: string) => {
-  const child = Bun.spawn([...command], { cwd, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+const run = async (command: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) => {
+  const child = Bun.spawn([...command], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   return { code: await child.exited, stdout, stderr };
 };
 const read = (name: string) => readFileSync(join(folder, name), "utf8");
 
+let said: string;
 beforeAll(async () => {
-  const { code, stderr } = await run([process.execPath, "release/release.ts", target], project);
+  const { code, stdout, stderr } = await run([process.execPath, "release/release.ts", target], project);
   if (code !== 0) throw new Error(stderr);
+  said = stdout;
+});
+
+test("a release without a key says that it is unsigned, and each executable's size", () => {
+  expect(said).toContain("UNSIGNED: LATCHKEY_RELEASE_KEY_FILE names no key.");
+  expect(said).toContain("latchkey upgrade trusts no key of itself");
+  const { size } = statSync(join(folder, `latchkey-0.1.0-${target}`));
+  expect(said).toContain(`${size} bytes  latchkey-0.1.0-${target}\n`);
+});
+
+test("keys that do not fit together are refused before anything is built", async () => {
+  const key = join(temporaryDirectory("key"), "latchkey.key");
+  writeFileSync(key, "untrusted comment: none\nRWQ=\n");
+  const other = makeSigningKey().publicKey;
+  const wrong: readonly (readonly [Readonly<Record<string, string>>, string])[] = [
+    [{ LATCHKEY_RELEASE_KEY_FILE: key }, "it is no minisign secret key"],
+    [{ LATCHKEY_RELEASE_KEY_FILE: `${key}.missing` }, "no such file"],
+    [{ LATCHKEY_RELEASE_PUBLIC_KEY: `${other},RWQ` }, "RWQ is no minisign public key"],
+  ];
+  for (const [env, says] of wrong) {
+    const { code, stderr } = await run([process.execPath, "release/release.ts", target], project, env);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);
+  }
+  expect(readdirSync(folder)).toContain("SHA256SUMS");
+});
+
+test("executables trust the key that signs, and those beside it that are named", () => {
+  const { text, publicKey } = makeSigningKey();
+  const key = join(temporaryDirectory("key"), "latchkey.key");
+  writeFileSync(key, text);
+  const read = (others: string) =>
+    readSigning({ LATCHKEY_RELEASE_KEY_FILE: key, LATCHKEY_RELEASE_PUBLIC_KEY: others }).trusted;
+  const other = makeSigningKey().publicKey;
+  expect(read("")).toEqual([publicKey]);
+  expect(read(`${other}, ${publicKey}`)).toEqual([other, publicKey]);
+  expect(() => read(other)).toThrow(`lacks ${publicKey}`);
 });
 
 test("S89: a release has checksums of all its files, and they are right", async () => {

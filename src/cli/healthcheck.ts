@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import { loadPartialConfig } from "../doctor/partial-config.ts";
 import { CommandError } from "../errors.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
@@ -8,7 +9,7 @@ interface HealthcheckOptions {
 }
 
 /** Where to ask, in turn, and by which name where the server speaks https itself. */
-interface Targets {
+export interface Targets {
   readonly targets: readonly string[];
   readonly serverName?: string;
 }
@@ -38,11 +39,22 @@ export const healthcheck: Command<HealthcheckOptions> = async (
 function configuredTargets(loadConfig: CommandContext["loadConfig"]): Targets {
   const { loaded } = loadPartialConfig(loadConfig);
   const { host = "127.0.0.1", port = 3001, tls = null, baseUrl = "" } = loaded?.config ?? {};
+  return healthTargets({ host, port, tls, baseUrl }, "latchkey healthcheck --url");
+}
+
+/**
+ * Where a server on this machine tells whether it is ready.
+ * @param remedy what takes a URL, where only the server's log has it. @throws CommandError there.
+ */
+export function healthTargets(
+  { host, port, tls, baseUrl }: Pick<Config, "host" | "port" | "tls" | "baseUrl">,
+  remedy: string,
+): Targets {
   const scheme = tls === null ? "http" : "https";
   if (port === 0) {
     throw new CommandError(
       "PORT is 0, so only the server's log says which port it took",
-      `latchkey healthcheck --url ${scheme}://127.0.0.1:PORT`,
+      `${remedy} ${scheme}://127.0.0.1:PORT`,
     );
   }
   const targets = loopbackOf(host).map((address) => {
@@ -58,7 +70,8 @@ function loopbackOf(host: string): readonly string[] {
   return /^[0:]+$/.test(host) ? ["127.0.0.1", "::1"] : [host];
 }
 
-function healthUrl(url: URL): string {
+/** What is asked of a server that an option names. */
+export function healthUrl(url: URL): string {
   return url.protocol !== "unix:" && url.pathname === "/" ? new URL("/health", url).href : url.href;
 }
 
@@ -68,22 +81,10 @@ async function requireReady(
   timeoutMs: number,
   serverName: string | undefined,
 ): Promise<void> {
-  // This machine's own server, by an address that no certificate names; doctor says what is wrong with one.
-  const tls = serverName === undefined ? {} : { tls: { serverName, rejectUnauthorized: false } };
   let status: number;
   let body: string;
   try {
-    const { protocol, pathname } = new URL(url);
-    const response =
-      protocol === "unix:"
-        ? await fetch("http://localhost/health", {
-            signal,
-            redirect: "manual",
-            unix: decodeURIComponent(pathname),
-          })
-        : await fetch(url, { signal, redirect: "manual", ...tls });
-    status = response.status;
-    body = status === 200 ? "" : await response.text();
+    ({ status, body } = await askHealth(url, signal, serverName));
   } catch (cause) {
     const { code } = cause as { code?: unknown };
     const reason = signal.aborted
@@ -93,6 +94,26 @@ async function requireReady(
   }
   if (status === 200) return;
   throw new CommandError(`${url} answered ${status}${unavailable(body)}`, "latchkey doctor");
+}
+
+/** Asks one of `Targets`. @throws where nothing answers. */
+export async function askHealth(
+  url: string,
+  signal: AbortSignal,
+  serverName: string | undefined,
+): Promise<{ status: number; body: string }> {
+  // This machine's own server, by an address that no certificate names; doctor says what is wrong with one.
+  const tls = serverName === undefined ? {} : { tls: { serverName, rejectUnauthorized: false } };
+  const { protocol, pathname } = new URL(url);
+  const response =
+    protocol === "unix:"
+      ? await fetch("http://localhost/health", {
+          signal,
+          redirect: "manual",
+          unix: decodeURIComponent(pathname),
+        })
+      : await fetch(url, { signal, redirect: "manual", ...tls });
+  return { status: response.status, body: await response.text() };
 }
 
 /** Names the checks that fail: `: database unavailable`. */

@@ -26,7 +26,7 @@ Uses the database that DATABASE_URL names, or the SQLite file in LATCHKEY_DATA_D
 when there is none. It is safe beside a running server, which applies missing migrations itself when it starts.
 An embedded database with accounts is copied first, to latchkey.db.before-MIGRATION; the last of these copies is kept.
 With --status: exit status 0 when the schema is up to date, 1 when migrations are pending.
-With --json: {"driver":…,"applied":[…]}, also "snapshot", the copy, where one was made, and with --status {"driver":…,"applied":[…],"pending":[…],"unknown":[…]}`,
+With --json: {"driver":…,"applied":[…]}, also "snapshot", the copy, where one was made, and with --status {"driver":…,"applied":[…],"pending":[…],"unknown":[…],"minReader":…}`,
   doctor: `
 It changes nothing and runs every check even when others fail: configuration, secret, database reach, latency and
 clock, schema, rows, file modes, free disk, the session cookie's reach to each trusted origin, proxies, the mail server and the
@@ -103,6 +103,15 @@ With LATCHKEY_BACKUP_DIR latchkey serve makes them by itself.
 With --json: {"path":…,"users":…,"accounts":…,"sessions":…,"verifications":…,"locks":…,"bytes":…,
 "session":"verified"|"none"|"untried","secret":…,"removed":[…]}, of PostgreSQL also "verified"; none: no session lives;
 untried: a start has to migrate it first, or no --verify-into says where`,
+  upgrade: `
+Everything is checked first: that a key that is trusted has signed SHA256SUMS, that the file stands in it, runs here, is
+newer, and can work with the server's settings and database. Then the database is copied, the executable is exchanged, the
+server restarted (systemctl restart latchkey.service, or --unit), and asked until it is ready and of the new version. Where it
+is not, the one before is put back and started. A stop at any moment leaves a whole executable: run it again then.
+A database that the new one has migrated stays as it is where the one before can work on it. Where it cannot, an embedded one
+is put back, but only if nothing was written since; else the new executable stays, and it says how to go back.
+The one before stays as <executable>.previous. Exit status: 1 where the new one did not come up, 2 where the file is at fault.
+With --json: {"from":…,"to":…,"executable":…,"previous":…,"snapshot":…,"pending":[…],"outcome":"upgraded"|"unchanged"|"dry run"}`,
   restore: `
 End the server first; beside one it is refused. The backup is tried before anything is changed. What was there is kept as
 latchkey.db.before-restore, or with a number behind it; without one, folder and secret are made. A stop at any moment

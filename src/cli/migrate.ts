@@ -5,6 +5,7 @@ import type { SchemaStatus } from "../database/apply-migrations.ts";
 import { openDatabase } from "../database/open.ts";
 import { migrateServer, readSchemaStatus } from "../database/migrate-server.ts";
 import { migrateSqliteFile } from "../database/migrate-sqlite.ts";
+import { migrations } from "../database/migrations.ts";
 import { loadSecrets, prepareDataDirectory } from "../data-directory.ts";
 import { type Action, logged } from "./action-log.ts";
 import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
@@ -67,7 +68,16 @@ async function withServer<T>(config: Config, work: (database: Database) => Promi
 
 function report(context: CommandContext, { database }: Config, json: boolean, status: SchemaStatus): number {
   const { applied, pending, unknown } = status;
-  if (json) context.stdout(JSON.stringify({ driver: database.driver, applied, pending, unknown }));
+  if (json)
+    context.stdout(
+      JSON.stringify({
+        driver: database.driver,
+        applied,
+        pending,
+        unknown,
+        minReader: minReaderOf(database),
+      }),
+    );
   else {
     const groups = [lines("applied", applied), lines("pending", pending), lines("unknown", unknown)];
     context.stdout(groups.filter((group) => group !== "").join("\n"));
@@ -76,6 +86,11 @@ function report(context: CommandContext, { database }: Config, json: boolean, st
   const count = pending.length === 1 ? "1 migration is" : `${pending.length} migrations are`;
   printFailure(context, `${count} pending`, "latchkey migrate");
   return exitStatus.failed;
+}
+
+/** The lowest number of known migrations with which a latchkey can work on what this one makes of the schema. */
+function minReaderOf({ driver }: Config["database"]): number {
+  return Math.max(...migrations[driver === "sqlite" ? "sqlite" : "pg"].map(({ minReader }) => minReader));
 }
 
 function lines(state: string, tags: readonly string[]): string {

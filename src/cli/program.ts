@@ -10,6 +10,7 @@ import { addPasswords } from "./passwords-program.ts";
 import { parseHttpUrl, parseSite, withOutside } from "./outside-options.ts";
 import { withPlace } from "./place-options.ts";
 import { addSecretRotate } from "./secret-program.ts";
+import { addUpgrade } from "./upgrade-program.ts";
 import { addUsers } from "./users-program.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { reportFailure, sayFailure } from "./failure.ts";
@@ -116,6 +117,7 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
     .option("--origin <origin>", "a site that may call it; once each (default: those of serve)", parseSite);
   add("version", "print the version", commands.version);
   addBackup(program, context, end);
+  addUpgrade(program, context, parseHttpUrl, end);
   addUsers(program, context, end);
   addInvite(program, context, end);
   addMail(program, context, end);

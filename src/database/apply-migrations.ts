@@ -39,7 +39,7 @@ export async function applyMigrations(
     await connection.query(createJournal);
     if (adopted) await record(connection, known[0]);
   }
-  const status = compare(known, await readJournal(connection));
+  const status = compare(connection.provider, await readJournal(connection));
   const applied: string[] = [];
   for (const migration of known) {
     if (!status.pending.includes(migration.tag)) continue;
@@ -52,8 +52,8 @@ export async function applyMigrations(
 
 /** Reads the status without changing anything. @throws as `applyMigrations`. */
 export async function schemaStatus(connection: MigrationConnection): Promise<SchemaStatus> {
-  const known = migrations[connection.provider];
-  return compare(known, (await hasTable(connection, journal)) ? await readJournal(connection) : []);
+  const isThere = await hasTable(connection, journal);
+  return compare(connection.provider, isThere ? await readJournal(connection) : []);
 }
 
 /** Reads the journal. */
@@ -64,7 +64,7 @@ export function missingMigrations(
   provider: MigrationConnection["provider"],
   rows: readonly Row[],
 ): readonly string[] {
-  return compare(migrations[provider], rows).pending;
+  return compare(provider, rows).pending;
 }
 
 async function hasTable({ provider, query }: MigrationConnection, name: string): Promise<boolean> {
@@ -93,7 +93,8 @@ async function record(
   ]);
 }
 
-function compare(known: readonly Migration[], rows: readonly Row[]): SchemaStatus {
+function compare(provider: MigrationConnection["provider"], rows: readonly Row[]): SchemaStatus {
+  const known = migrations[provider];
   const unknown: string[] = [];
   const applied: string[] = [];
   for (const row of rows) {
@@ -104,7 +105,7 @@ function compare(known: readonly Migration[], rows: readonly Row[]): SchemaStatu
       if (Number(row["min_reader"]) > known.length) {
         throw new CommandError(
           `the database was migrated by a newer latchkey (${tag}), which says that this one cannot work on it`,
-          "run the newer latchkey, or restore a backup made before the upgrade",
+          wayBack(provider, unknown[0] ?? tag),
         );
       }
     } else if (migration.hash !== row["hash"]) {
@@ -116,4 +117,13 @@ function compare(known: readonly Migration[], rows: readonly Row[]): SchemaStatu
   }
   const pending = known.map((migration) => migration.tag).filter((tag) => !applied.includes(tag));
   return { applied, pending, unknown };
+}
+
+/** @param tag of the first migration that a newer executable applied. */
+function wayBack(provider: MigrationConnection["provider"], tag: string): string {
+  const copy =
+    provider === "sqlite"
+      ? `latchkey restore the copy that it made, latchkey.db.before-${tag}, or a backup from before the upgrade`
+      : "latchkey restore a backup from before the upgrade into an empty database";
+  return `run the newer latchkey again; or, losing what came since, ${copy}`;
 }

@@ -98,13 +98,28 @@ function ofProcess(named: number): ForeignEnvironment {
   }
 }
 
-/** Reads a unit's file and its drop-ins, as systemd does, as far as they concern the environment. */
-function ofUnit(unit: string, cwd: string): ForeignEnvironment {
+/** The executable that a systemd service starts; undefined where there is no such unit, or it names none. */
+export function startedBy(unit: string): string | undefined {
+  const path = unitPath(unit, "/");
+  if (path === undefined) return undefined;
+  const settings = [path, ...dropInsOf(path)].flatMap(unitSettings);
+  const command = settings.findLast(({ key, value }) => key === "ExecStart" && value !== "")?.value;
+  return command?.split(/\s+/)[0]?.replace(/^[-@:+!|]+/, "");
+}
+
+/** Where a unit's file is; undefined where there is none. */
+export function unitPath(unit: string, cwd: string): string | undefined {
   const name = unit.includes(".") ? unit : `${unit}.service`;
   const path = unit.includes("/")
     ? resolve(cwd, unit)
     : unitDirectories.map((directory) => join(directory, name)).find((candidate) => existsSync(candidate));
-  if (path === undefined || !existsSync(path))
+  return path !== undefined && existsSync(path) ? path : undefined;
+}
+
+/** Reads a unit's file and its drop-ins, as systemd does, as far as they concern the environment. */
+function ofUnit(unit: string, cwd: string): ForeignEnvironment {
+  const path = unitPath(unit, cwd);
+  if (path === undefined)
     throw new CommandError(
       `there is no unit ${unit}`,
       "systemctl list-units --type=service, or give the unit file's path",

@@ -44,7 +44,7 @@ describe.each(dialects)("latchkey migrate on %s", (dialect) => {
       const { exitCode, stdout } = await runCommand(["migrate", ...argv, "--json"], { env });
       return { exitCode, printed: JSON.parse(stdout) };
     };
-    const nothing = { driver: dialect, applied: [], pending: [], unknown: [] };
+    const nothing = { driver: dialect, applied: [], pending: [], unknown: [], minReader: 1 };
     expect(await json("--status")).toEqual({ exitCode: 1, printed: { ...nothing, pending: tags } });
     expect(await json()).toEqual({ exitCode: 0, printed: { driver: dialect, applied: tags } });
     expect(await json()).toEqual({ exitCode: 0, printed: { driver: dialect, applied: [] } });

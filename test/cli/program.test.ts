@@ -13,6 +13,7 @@ const commands = [
   "version",
   "backup",
   "restore",
+  "upgrade",
   "users",
   "invite",
   "mail",

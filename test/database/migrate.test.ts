@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SQL } from "bun";
 import { migrations } from "../../src/database/migrations.ts";
+import type { CommandError } from "../../src/errors.ts";
 import { readSchemaStatus } from "../../src/database/migrate-server.ts";
 import { inspectSqliteSchema } from "../../src/database/inspect-sqlite.ts";
 import { dialects } from "../support/databases.ts";
@@ -101,7 +102,18 @@ describe.each(dialects)("migrations on %s", (dialect) => {
     const before = await database.content();
     expect(await database.refusal()).toContain("migrated by a newer latchkey (9999_newer)");
     expect(await database.content()).toEqual(before as object);
-    await expect(status(database)).rejects.toThrow("newer latchkey");
+    const error = await status(database).then(
+      () => undefined,
+      (cause: unknown) => cause as CommandError,
+    );
+    expect([error?.message, error?.remedy]).toEqual([
+      expect.stringContaining("newer latchkey"),
+      expect.stringMatching(
+        dialect === "sqlite"
+          ? /^run the newer latchkey again.*latchkey\.db\.before-9999_newer/
+          : /^run the newer latchkey again.*into an empty database$/,
+      ),
+    ]);
   });
 
   test("that were applied in another form are refused", async () => {

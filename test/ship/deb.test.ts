@@ -71,6 +71,14 @@ describe.skipIf(reason !== null)(title("Debian's package, under a real systemd")
     expect(await sh("latchkey version")).toStartWith("latchkey ");
   });
 
+  test("is not changed behind dpkg's back", async () => {
+    const { exitCode, stderr } = await root.run(["latchkey", "upgrade", "--from", "/root/latchkey"]);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining("/usr/bin/latchkey is of a Debian package"),
+    ]);
+  });
+
   test("latchkey install leaves it alone", async () => {
     const refused = await root.run(["latchkey", "install"]);
     expect(refused).toMatchObject({ exitCode: 1, stdout: "" });

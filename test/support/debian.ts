@@ -16,6 +16,8 @@ export interface DebianPackage {
   readonly name: string;
   /** The program's path in the package, without the first slash. */
   readonly program: string;
+  /** Of what it is for; one of another than this machine's needs an emulator. Default `amd64`. */
+  readonly architecture?: "amd64" | "arm64";
 }
 
 const mirror = "http://deb.debian.org/debian";
@@ -28,7 +30,11 @@ export async function debianProgram(wanted: DebianPackage): Promise<DebianProgra
       `${wanted.name} of Debian is for linux x64, and this is ${process.platform} ${process.arch}`,
     );
   if (Bun.which("dpkg-deb") === null) throw new Error("dpkg-deb is missing, which unpacks Debian's packages");
-  const root = join(cache, `${wanted.suite}-${wanted.name}`);
+  const { architecture = "amd64" } = wanted;
+  const root = join(
+    cache,
+    `${wanted.suite}-${wanted.name}${architecture === "amd64" ? "" : `-${architecture}`}`,
+  );
   if (!existsSync(root)) await unpack(wanted, root);
   // Newer releases have everything below `usr`.
   const loader = ["lib64", "usr/lib64"]
@@ -48,8 +54,8 @@ interface Entry {
 }
 
 /** Unpacks beside the place and moves it there whole: other test processes may be doing the same. */
-async function unpack({ suite, name }: DebianPackage, root: string): Promise<void> {
-  const index = await readIndex(suite);
+async function unpack({ suite, name, architecture }: DebianPackage, root: string): Promise<void> {
+  const index = await readIndex(suite, architecture ?? "amd64");
   mkdirSync(cache, { recursive: true });
   const fresh = mkdtempSync(join(cache, "unpacking-"));
   try {
@@ -94,14 +100,15 @@ function closure(index: ReadonlyMap<string, Entry>, name: string): readonly Entr
 
 const indexes = new Map<string, () => Promise<ReadonlyMap<string, Entry>>>();
 
-function readIndex(suite: string): Promise<ReadonlyMap<string, Entry>> {
+function readIndex(suite: string, architecture: string): Promise<ReadonlyMap<string, Entry>> {
+  const key = `${suite} ${architecture}`;
   const read =
-    indexes.get(suite) ??
+    indexes.get(key) ??
     once(async () => {
-      const packed = await download(`${mirror}/dists/${suite}/main/binary-amd64/Packages.gz`);
+      const packed = await download(`${mirror}/dists/${suite}/main/binary-${architecture}/Packages.gz`);
       return parseIndex(new TextDecoder().decode(Bun.gunzipSync(packed)));
     });
-  indexes.set(suite, read);
+  indexes.set(key, read);
   return read();
 }
 
