@@ -11,8 +11,8 @@ const everyMs = 2_000;
 const turnMs = 2;
 
 export interface ConnectionCapOptions {
-  /** Of the connections that are counted. */
-  readonly port: number;
+  /** Of the connections that are counted, together. */
+  readonly ports: readonly number[];
   /** Whether a peer speaks for many: a proxy. */
   readonly isTrusted: (peer: string) => boolean;
   /** Hears of an address whose connections beyond the cap were closed, and how many those were. */
@@ -40,7 +40,7 @@ export function capConnections(options: ConnectionCapOptions): () => void {
         await Bun.sleep(0);
         since = performance.now();
       }
-      const peer = sockets.peerOf(descriptor, options.port);
+      const peer = sockets.peerOf(descriptor, options.ports);
       if (peer === null || isSpared(peer, options)) continue;
       const client = clientOf(peer);
       const own = (held.get(client) ?? 0) + 1;
@@ -70,8 +70,8 @@ interface Sockets {
   end(): number;
   /** How many may be open. */
   limit(): number;
-  /** The other end's address, where it is a connection to this port. */
-  peerOf(descriptor: number, port: number): string | null;
+  /** The other end's address, where it is a connection to one of these ports. */
+  peerOf(descriptor: number, ports: readonly number[]): string | null;
   /** As if the other end had closed it: whoever owns it does the rest. */
   close(descriptor: number): void;
 }
@@ -113,10 +113,10 @@ function openSockets(): Sockets | null {
       libc.getrlimit(descriptorLimit, ptr(limits));
       return Number(limits[0]);
     },
-    peerOf(descriptor, port) {
+    peerOf(descriptor, ports) {
       if (!ask("getsockname", descriptor)) return null;
       const family = view.getUint16(0, true);
-      if ((family !== inet && family !== inet6) || view.getUint16(2) !== port) return null;
+      if ((family !== inet && family !== inet6) || !ports.includes(view.getUint16(2))) return null;
       if (!ask("getpeername", descriptor)) return null;
       const bytes = family === inet ? address.subarray(4, 8) : address.subarray(8, 24);
       return ipaddr.fromByteArray([...bytes]).toString();

@@ -15,6 +15,7 @@ import { createSharedHashing } from "../workers/shared-hashing.ts";
 import { createSupervisor } from "../workers/supervisor.ts";
 import { startWorker } from "../workers/worker-process.ts";
 import { type Announcing, describeEnd, describeListening, describeStart } from "./announce.ts";
+import { watchConnections } from "./connections.ts";
 import { scheduleBackups } from "./scheduled-backups.ts";
 import { superviseMetrics } from "./supervised-metrics.ts";
 import { beforeSignal, logStrays, watchSignals } from "./signals.ts";
@@ -97,6 +98,9 @@ export async function supervise(
   logStrays(log);
   describeListening(announcing, config, urlOf(host, config.port, tls !== undefined), metrics.url);
   tls?.begin();
+  const httpPort = config.tls?.httpPort ?? null;
+  // Workers watch their own.
+  if (httpPort !== null) watchConnections({ ...config, port: httpPort, tls: null, workers: 1 }, log);
   ready();
   // Here, so that of all workers none makes any.
   const backups = scheduleBackups(config, announcing, backupFigures);

@@ -1,5 +1,6 @@
 import type { Front } from "../front.ts";
 import { type KeyPair, type Listener, listen, urlOf } from "../server.ts";
+import { createPartingFront } from "./parting.ts";
 import { openSteering } from "./steer.ts";
 
 /** Connections that are on their way to the listener of the certificate before have so long to reach it. */
@@ -20,7 +21,8 @@ export interface SecureListenerOptions {
 
 /**
  * Listens for https, and changes its certificate: `Bun.serve` cannot, so that another one listens beside it and the first goes. What
- * is under way is answered by the first; connections on which nothing is asked are closed a second later.
+ * is under way is answered by the first, which then has clients open another connection; those on which nothing is asked for a second
+ * are closed.
  */
 export function createSecureListener({ hostname, port, sharing }: SecureListenerOptions): SecureListener {
   let front: Front | undefined;
@@ -37,7 +39,7 @@ export function createSecureListener({ hostname, port, sharing }: SecureListener
     port,
     serve(next) {
       front = next;
-      for (const one of everyone()) one.serve(next);
+      current?.serve(next);
     },
     use(tls) {
       if (isEnding) return;
@@ -48,11 +50,12 @@ export function createSecureListener({ hostname, port, sharing }: SecureListener
       const open = () => listen(hostname, port, { sharesPort: sharing !== "none", tls });
       current = before !== undefined && sharing === "sole" ? openSteering(open) : open();
       if (front !== undefined) current.serve(front);
-      if (before !== undefined)
-        former.set(
-          before,
-          setTimeout(() => retire(before), overlapMs),
-        );
+      if (before === undefined) return;
+      if (front !== undefined) before.serve(createPartingFront(front));
+      former.set(
+        before,
+        setTimeout(() => retire(before), overlapMs),
+      );
     },
     async drain() {
       isEnding = true;

@@ -1,8 +1,17 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { load } from "../config/load.ts";
 import { makeCertificate } from "../support/certificate.ts";
+import { buildExecutable, spawnLatchkey } from "../support/executable.ts";
 import { readDocument } from "../support/readme.ts";
 import { temporaryDirectory } from "../support/reaper.ts";
 
@@ -60,3 +69,43 @@ test("the page's hook for certbot hands a certificate on, for latchkey's group t
   expect(readFileSync(handed, "utf8")).toBe(cert);
   expect(existsSync(key) && statSync(key).mode & 0o777).toBe(0o640);
 });
+
+const lowestFree = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+const [port, nobody] = [443, "65534"];
+const missing = [
+  ...["setcap", "setpriv"].filter((program) => Bun.which(program) === null),
+  ...(process.geteuid?.() === 0 ? [] : ["root"]),
+  ...(existsSync(lowestFree) && Number(readFileSync(lowestFree, "utf8")) > port
+    ? []
+    : ["a port that is root's"]),
+];
+
+test.skipIf(missing.length > 0)(
+  `the page's command lets nobody else but root's executable take port ${port}${missing.length === 0 ? "" : ` (missing: ${missing.join(", ")})`}`,
+  async () => {
+    const folder = temporaryDirectory("setcap");
+    chmodSync(folder, 0o755);
+    const executable = join(folder, "latchkey");
+    copyFileSync(await buildExecutable(), executable);
+    chmodSync(executable, 0o755);
+    const home = join(folder, "home");
+    mkdirSync(home);
+    Bun.spawnSync(["chown", nobody, home]);
+    // An address of this machine's own that nothing else listens on.
+    const start = () =>
+      spawnLatchkey({
+        env: { HOST: "127.83.29.7", PORT: String(port), LATCHKEY_DATA_DIR: home },
+        executable: Bun.which("setpriv") ?? "",
+        args: [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", executable],
+        cwd: home,
+      });
+    await expect(start()).rejects.toThrow(
+      `port ${port} may not be opened by this user\nTry: set PORT to one above 1023, or give the right to lower ones`,
+    );
+    const command = blockOf("commands: capability").trim().replace("/usr/local/bin/latchkey", executable);
+    expect(Bun.spawnSync(command.split(" ")).exitCode).toBe(0);
+    const server = await start();
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    expect(await server.stop()).toBe(0);
+  },
+);
