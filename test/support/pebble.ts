@@ -31,6 +31,8 @@ export interface PebbleOptions {
   readonly validSeconds?: number;
   /** By default any that is free. */
   readonly httpPort?: number;
+  /** A program that starts it, with its arguments, such as one that goes to another network. */
+  readonly within?: readonly string[];
   /** To come back after a stop: with the same port and certificate, as another authority. */
   readonly like?: Pebble;
 }
@@ -57,6 +59,7 @@ const build = once(async () => {
 
 export async function startPebble({
   validSeconds = 7_776_000,
+  within = [],
   ...options
 }: PebbleOptions = {}): Promise<Pebble> {
   const folder = await build();
@@ -85,9 +88,9 @@ export async function startPebble({
   await Bun.write(configFile, JSON.stringify(config));
   let log = "";
   const run = (program: (typeof programs)[number], ...args: readonly string[]) => {
-    const child = Bun.spawn([join(folder, program), ...args], {
+    const child = Bun.spawn([...within, join(folder, program), ...args], {
       // As quick as may be, and every twentieth nonce is refused, which is to be tried again.
-      env: { PEBBLE_VA_NOSLEEP: "1", PEBBLE_WFE_NONCEREJECT: "5" },
+      env: { PATH: process.env["PATH"] ?? "", PEBBLE_VA_NOSLEEP: "1", PEBBLE_WFE_NONCEREJECT: "5" },
       stdout: "pipe",
       stderr: "pipe",
     });
@@ -110,13 +113,14 @@ export async function startPebble({
   );
   const authority = run("pebble", "-config", configFile, "-dnsserver", `127.0.0.1:${namesPort}`);
   const url = `https://localhost:${port}/dir`;
-  const tls = { ca: await Bun.file(caFile).text() };
+  /** By curl, which another network's program can start too. @returns null where nobody answers. */
+  const get = async (address: string) => {
+    const child = Bun.spawn([...within, "curl", "--silent", "--fail", "--cacert", caFile, address]);
+    const said = await child.stdout.text();
+    return (await child.exited) === 0 ? said : null;
+  };
   for (let tried = 1; ; tried += 1) {
-    const isThere = await fetch(url, { tls }).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isThere) break;
+    if ((await get(url)) !== null) break;
     if (tried === 200) throw new Error(`Pebble does not answer:\n${log}`);
     await Bun.sleep(50);
   }
@@ -124,7 +128,7 @@ export async function startPebble({
     url,
     caFile,
     httpPort,
-    root: async () => await (await fetch(`https://localhost:${managementPort}/roots/0`, { tls })).text(),
+    root: async () => (await get(`https://localhost:${managementPort}/roots/0`)) ?? "",
     log: () => log,
     async stop() {
       for (const child of [authority, names]) child.kill("SIGKILL");
