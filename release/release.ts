@@ -4,7 +4,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { buildCommand } from "./build-command.ts";
 import { type Component, readComponents } from "./components.ts";
-import { type DebArchitecture, writeDeb } from "./deb.ts";
+import { writePackages } from "./packages.ts";
 import { readSigning, signedBy } from "./signing.ts";
 
 /** Bun's names of what it compiles for. */
@@ -19,20 +19,14 @@ const targets = [
   "windows-x64",
 ] as const;
 
-/** Of which executable each of Debian's packages is made, where the whole release is. */
-const packages: readonly (readonly [DebArchitecture, (typeof targets)[number]])[] = [
-  ["amd64", "linux-x64"],
-  ["arm64", "linux-arm64"],
-];
-
 const project = join(import.meta.dir, "..");
 const folder = join(project, "dist", "release");
 
 process.exit(await main(process.argv.slice(2)));
 
 /**
- * Writes `dist/release`: an executable a target, the list of what is inside, the licences, Debian's packages where no target
- * is named, the checksums of them all, and their signature where a key is given.
+ * Writes `dist/release`: an executable a target, the list of what is inside, the licences, Debian's packages and the image where no
+ * target is named, the checksums of them all, and their signature where a key is given.
  * @param argv the targets; without them, all. @returns the exit status.
  */
 async function main(argv: readonly string[]): Promise<number> {
@@ -59,9 +53,7 @@ async function main(argv: readonly string[]): Promise<number> {
   writeFileSync(join(folder, `${name}.cdx.json`), billOfMaterials(subject, components));
   writeFileSync(join(folder, `${name}-licences.txt`), licences(components));
   // Packing takes a minute: not for one target alone.
-  const debs = argv.length > 0 ? [] : packages;
-  for (const [architecture, target] of debs)
-    writeDeb(join(folder, executableName(version, target)), folder, version, architecture);
+  if (argv.length === 0) await writePackages(folder, version);
   const sums = await checksums();
   writeFileSync(join(folder, "SHA256SUMS"), sums);
   const { key, trusted } = signing;
