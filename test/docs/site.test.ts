@@ -29,9 +29,9 @@ test("the site is built with the very packages of examples/docusaurus", () => {
 
 test("the site's first page shows commands and code that stand in the documents", () => {
   const page = read("site/src/pages/index.tsx");
-  const shown = [...page.matchAll(/<CodeBlock[^>]*>(?:\{(["'])(.*?)\1\}|([^<]*))<\/CodeBlock>/g)].flatMap(
-    ([, , quoted, plain]) => (quoted ?? plain ?? "").split("\\n"),
-  );
+  const shown = [
+    ...page.matchAll(/<CodeBlock[^>]*>\s*(?:\{(["'])(.*?)\1\}|([^<{]*?))\s*<\/CodeBlock>/g),
+  ].flatMap(([, , quoted, plain]) => (quoted ?? plain ?? "").split("\\n"));
   expect(shown.length).toBe(5);
   const code = ["README.md", "docs/first-run.md"].flatMap((path) => readDocument(path).code);
   expect(shown.filter((line) => !code.some((own) => own.includes(line)))).toEqual([]);
