@@ -117,14 +117,10 @@ describe("the settings that people set first, in docs/configuration.md", () => {
 });
 
 describe("the settings that the documents propose", () => {
-  const unit = readDocument("README.md").blocks.find(({ marker }) => marker === "unit")?.code ?? "";
   const blocks = [...new Bun.Glob("docs/*.md").scanSync(projectDirectory)].flatMap(
     (path) => readDocument(path).blocks,
   );
-  const proposals = [
-    ...blocks.filter(({ marker }) => marker === "settings").map(({ code }) => code),
-    [...unit.matchAll(/^Environment=(.*)$/gm)].map(([, assignment]) => assignment).join("\n"),
-  ];
+  const proposals = blocks.filter(({ marker }) => marker === "settings").map(({ code }) => code);
 
   test.each(proposals)("are taken without a complaint:\n%s", (code) => {
     const env = Object.fromEntries(

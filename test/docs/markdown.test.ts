@@ -20,7 +20,7 @@ const ownDocuments = [
   "CONTRIBUTING.md",
   ...[...new Bun.Glob("docs/*.md").scanSync(projectDirectory)].sort(),
 ];
-const exampleDocuments = [...new Bun.Glob("examples/*/README.md").scanSync(projectDirectory)].sort();
+const exampleDocuments = [...new Bun.Glob("{examples/*,site}/README.md").scanSync(projectDirectory)].sort();
 const documents = [...ownDocuments, ...exampleDocuments].map(readDocument);
 const inProject = (path: string) => join(projectDirectory, path);
 
@@ -229,7 +229,7 @@ function linkExists(document: Document, target: string): boolean {
 function packageOf(path: string): { directory: string; scripts: Readonly<Record<string, string>> } {
   const directory = dirname(path);
   const file = inProject(join(directory, "package.json"));
-  if (directory.startsWith("examples") && existsSync(file)) {
+  if (/^(?:examples|site)/.test(directory) && existsSync(file)) {
     return { directory, scripts: JSON.parse(readFileSync(file, "utf8")).scripts };
   }
   return { directory: ".", scripts: packageJson.scripts };

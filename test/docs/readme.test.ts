@@ -1,26 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { buildExecutable } from "../support/executable.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { blockOf } from "../support/documented.ts";
 import { projectDirectory, readDocument } from "../support/readme.ts";
-import { temporaryDirectory } from "../support/reaper.ts";
 
 const { blocks } = readDocument("README.md");
 
-describe("the README's unit", () => {
-  const needed =
-    Bun.which("systemd-analyze") === null ? " (needs systemd-analyze: apt-get install systemd)" : "";
-  test.skipIf(needed !== "")(`is one that systemd understands${needed}`, async () => {
-    const code = blocks.find(({ marker }) => marker === "unit")?.code ?? "";
-    const path = join(temporaryDirectory("unit"), "latchkey.service");
-    writeFileSync(path, code.replace("/usr/local/bin/latchkey", resolve(await buildExecutable())));
-    const { exitCode, stderr } = Bun.spawnSync(["systemd-analyze", "verify", path]);
-    const complaints = stderr.toString().split("\n");
-    expect({ exitCode, complaints: complaints.filter((line) => line.includes(path)) }).toEqual({
-      exitCode: 0,
-      complaints: [],
-    });
-  });
+test("the README installs as docs/install.md does, whose commands test/ship runs", () => {
+  expect(blockOf("README.md", "run: install")).toBe(blockOf("docs/install.md", "run: install"));
 });
 
 describe("the README's snippets", () => {

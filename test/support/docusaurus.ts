@@ -3,11 +3,10 @@ import { join, relative } from "node:path";
 import { forgetProcess, once, temporaryDirectory, watchProcess } from "./reaper.ts";
 
 const projectDirectory = join(import.meta.dir, "..", "..");
-const siteDirectory = join(projectDirectory, "examples", "docusaurus");
 const cacheDirectory = join(projectDirectory, "node_modules", ".cache", "latchkey");
 
 /** What a developer's own install and build leave in the example's folder. */
-const notSources = new Set(["node_modules", ".docusaurus", "build"]);
+const notSources = new Set(["node_modules", ".docusaurus", ".documents", "build"]);
 
 const oldestNode = 20;
 
@@ -20,43 +19,55 @@ const withheldVariables = ["LATCHKEY_URL", "API_URL", "SITE_URL", "NODE_ENV", "T
  *
  * @returns the directory of the built pages, absolute.
  */
-export const buildDocs: () => Promise<string> = once(async () => {
-  const sources = await listSources(siteDirectory);
-  const built = join(cacheDirectory, `docusaurus-${await hashOf(sources)}`);
+export const buildDocs: () => Promise<string> = once(() => build("examples/docusaurus", []));
+
+/** The same of `site`, latchkey's own documents. */
+export const buildOwnSite: () => Promise<string> = once(() =>
+  build("site", [
+    "examples/docusaurus",
+    "examples/fastapi/README.md",
+    "docs",
+    "bench/README.md",
+    "bench/results",
+    ...new Bun.Glob("*.md").scanSync(projectDirectory),
+  ]),
+);
+
+/** @param site the site's folder. @param others further files and folders that it is made of. Paths from the project. */
+async function build(site: string, others: readonly string[]): Promise<string> {
+  const sources = (await Promise.all([site, ...others].map(listSources))).flat().sort();
+  const name = site.split("/").at(-1) ?? site;
+  const built = join(cacheDirectory, `${name}-${await hashOf(sources)}`);
   if (await isDirectory(built)) return built;
 
   await requireNode();
   // Not below node_modules, where Docusaurus leaves TypeScript uncompiled.
   const copy = temporaryDirectory("docusaurus");
-  for (const path of sources) await cp(join(siteDirectory, path), join(copy, path));
-  await runBun(["install", "--frozen-lockfile"], copy);
-  await runBun(["run", "build"], copy);
+  for (const path of sources) await cp(join(projectDirectory, path), join(copy, path));
+  await runBun(["install", "--frozen-lockfile"], join(copy, site));
+  await runBun(["run", "build"], join(copy, site));
 
   await mkdir(cacheDirectory, { recursive: true });
   const staged = `${built}.${process.pid}`;
-  await cp(join(copy, "build"), staged, { recursive: true });
+  await cp(join(copy, site, "build"), staged, { recursive: true });
   await rename(staged, built).catch(async (error: unknown) => {
     if (!(await isDirectory(built))) throw error; // else another process was faster
   });
   return built;
-});
+}
 
-/** Paths relative to `directory`, sorted. */
-async function listSources(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  const paths = entries.map(async (entry) => {
-    if (notSources.has(entry.name)) return [];
-    if (!entry.isDirectory()) return [entry.name];
-    const below = await listSources(join(directory, entry.name));
-    return below.map((path) => join(entry.name, path));
-  });
-  return (await Promise.all(paths)).flat().sort();
+/** The files of a folder, or a file itself, by their paths from the project. */
+async function listSources(path: string): Promise<string[]> {
+  if (!(await isDirectory(join(projectDirectory, path)))) return [path];
+  const names = await readdir(join(projectDirectory, path));
+  const below = names.filter((name) => !notSources.has(name)).map((name) => listSources(join(path, name)));
+  return (await Promise.all(below)).flat();
 }
 
 async function hashOf(sources: readonly string[]): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
   for (const path of sources) {
-    const content = await Bun.file(join(siteDirectory, path)).bytes();
+    const content = await Bun.file(join(projectDirectory, path)).bytes();
     hash.update(`${path}\0${content.byteLength}\0`).update(content);
   }
   return hash.digest("hex").slice(0, 16);
@@ -97,8 +108,7 @@ async function runBun(args: readonly string[], cwd: string): Promise<void> {
     child.exited,
   ]);
   forgetProcess(-child.pid);
-  if (code !== 0)
-    throw new Error(`examples/docusaurus: bun ${args.join(" ")} failed (${code}):\n${stdout}${stderr}`);
+  if (code !== 0) throw new Error(`${cwd}: bun ${args.join(" ")} failed (${code}):\n${stdout}${stderr}`);
 }
 
 /** What the site's `site-urls.js` sets: where latchkey and the API are, without a trailing slash. */
