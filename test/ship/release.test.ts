@@ -19,7 +19,7 @@ const minisign = (): Minisign => {
 };
 const executables = (folder: string) =>
   readdirSync(folder).filter(
-    (name) => name.startsWith(`latchkey-${packageJson.version}-`) && !name.endsWith(".txt"),
+    (name) => name.startsWith(`latchkey-${packageJson.version}-`) && !/\.(?:txt|tar)$/.test(name),
   );
 
 /** What stands in docs/upgrade.md, with its files in a folder. */
@@ -74,8 +74,11 @@ describe("a release", () => {
       0,
       expect.stringContaining(`latchkey ${packageJson.version}`),
     ]);
-    const packages = readdirSync(folder).filter((name) => /\.(?:deb|tar)$/.test(name));
-    expect(packages.toSorted()).toEqual([
+    expect(
+      readdirSync(folder)
+        .filter((name) => /\.(?:deb|tar)$/.test(name))
+        .toSorted(),
+    ).toEqual([
       `latchkey-${packageJson.version}-oci.tar`,
       `latchkey_${packageJson.version}_amd64.deb`,
       `latchkey_${packageJson.version}_arm64.deb`,
