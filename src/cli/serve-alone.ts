@@ -40,8 +40,8 @@ export async function serveAlone(
   const backupFigures = createBackupFigures();
   // From here on: an unheard signal would end it without a word.
   // To systemd, SIGHUP asks for a reload, and never for the end.
-  const ignore = notifier ? () => log.info({ event: "reload_ignored" }, nothingToReload) : undefined;
-  const signals = watchSignals(tls?.reload ?? ignore);
+  const reload = tls?.reload ?? (() => log.info({ event: "reload_ignored" }, nothingToReload));
+  const signals = watchSignals(notifier ? () => void notifier.reload(reload) : tls?.reload);
   let listener = port;
   let metrics: MetricsListener | null = null;
   let service: Service;

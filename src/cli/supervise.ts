@@ -73,13 +73,7 @@ export async function supervise(
       return worker;
     },
   });
-  const ready = () =>
-    notifier?.ready(`${workers} workers answer at ${config.baseUrl}`, supervisor.hasAnswered);
-  const reload = async () => {
-    notifier?.reloading();
-    await supervisor.restart();
-    ready();
-  };
+  const reload = async () => await (notifier ? notifier.reload(supervisor.restart) : supervisor.restart());
   const started = Promise.withResolvers<void>();
   // One that comes while they start replaces them once they are there, and ends nothing.
   const signals = watchSignals(() => {
@@ -101,7 +95,7 @@ export async function supervise(
   const httpPort = config.tls?.httpPort ?? null;
   // Workers watch their own.
   if (httpPort !== null) watchConnections({ ...config, port: httpPort, tls: null, workers: 1 }, log);
-  ready();
+  notifier?.ready(`${workers} workers answer at ${config.baseUrl}`, supervisor.hasAnswered);
   // Here, so that of all workers none makes any.
   const backups = scheduleBackups(config, announcing, backupFigures);
   log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");

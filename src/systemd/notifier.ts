@@ -8,10 +8,8 @@ export interface Notifier {
    * @param isAlive asked each time, in an event loop that runs; false leaves the watchdog to its time.
    */
   ready(status: string, isAlive?: () => boolean): void;
-  /** It begins what SIGHUP asks for; `ready` says that it is done. */
-  reloading(): void;
-  /** A line for `systemctl status`. */
-  status(text: string): void;
+  /** Does what SIGHUP asks for, and has systemd wait for it. Before `ready` systemd is told nothing of it. */
+  reload(work: () => void | Promise<void>): Promise<void>;
   /** It finishes what is under way. */
   stopping(): void;
   /** Nothing is sent any more. */
@@ -46,6 +44,7 @@ export function openNotifier({ socket, watchdogUsec, watchdogPid }: NotifyEnviro
   let timer: ReturnType<typeof setInterval> | undefined;
   let isOpen = true;
   let isStopping = false;
+  let readyText: string | undefined;
   const send = (...assignments: readonly string[]) => {
     const message = new TextEncoder().encode(assignments.join("\n"));
     if (isOpen)
@@ -53,8 +52,7 @@ export function openNotifier({ socket, watchdogUsec, watchdogPid }: NotifyEnviro
   };
   return {
     ready(status, isAlive = () => true) {
-      // A reload may be done when the end has begun.
-      if (isStopping) return;
+      readyText = status;
       send("READY=1", `STATUS=${status}`);
       clearInterval(timer);
       if (everyMs === null) return;
@@ -65,14 +63,17 @@ export function openNotifier({ socket, watchdogUsec, watchdogPid }: NotifyEnviro
       timer = setInterval(live, everyMs);
       timer.unref();
     },
-    reloading() {
-      const now = new BigInt64Array(2);
-      libc.clock_gettime(clockMonotonic, ptr(now));
-      const [seconds = 0n, nanoseconds = 0n] = now;
-      // By which systemd tells this answer from that to an earlier reload.
-      send("RELOADING=1", `MONOTONIC_USEC=${seconds * 1_000_000n + nanoseconds / 1_000n}`);
+    async reload(work) {
+      // By its time systemd tells this one from an earlier one.
+      if (readyText !== undefined && !isStopping)
+        send("RELOADING=1", `MONOTONIC_USEC=${monotonicUsec(libc)}`);
+      try {
+        await work();
+      } finally {
+        // It may be done when the end has begun.
+        if (readyText !== undefined && !isStopping) send("READY=1", `STATUS=${readyText}`);
+      }
     },
-    status: (text) => send(`STATUS=${text}`),
     // The watchdog goes on: what is under way may take longer than its time.
     stopping() {
       isStopping = true;
@@ -84,6 +85,13 @@ export function openNotifier({ socket, watchdogUsec, watchdogPid }: NotifyEnviro
       libc.close(descriptor);
     },
   };
+}
+
+function monotonicUsec(libc: NonNullable<ReturnType<typeof openSockets>>): bigint {
+  const now = new BigInt64Array(2);
+  libc.clock_gettime(clockMonotonic, ptr(now));
+  const [seconds = 0n, nanoseconds = 0n] = now;
+  return seconds * 1_000_000n + nanoseconds / 1_000n;
 }
 
 function openSockets() {

@@ -108,6 +108,8 @@ describe.skipIf(process.platform !== "linux")("systemd", () => {
     process.kill(server.pid, "SIGHUP");
     while (!server.logs().some(({ event }) => event === "reload_ignored")) await Bun.sleep(5);
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    await heard(socket, isReady, 2);
+    expect(socket.received().map((one) => Object.keys(one)[0])).toEqual(["READY", "RELOADING", "READY"]);
     expect(await server.stop()).toBe(0);
   });
 
