@@ -62,6 +62,16 @@ describe.skipIf(reason !== null)(
       expect(await sh(`grep -c ' / ro,' /proc/${main}/mountinfo || true`)).toMatch(/^[1-9]/);
     });
 
+    test("get a certificate by itself: it asks for one, from the ports that others may not take", async () => {
+      await sh(blockOf("run: install with https"));
+      const listening = await sh("cat /proc/net/tcp /proc/net/tcp6");
+      // Port 80, in hexadecimal, listening. There is no authority here: 443 is taken once it has given a certificate.
+      expect(listening).toMatch(/:0050 \S+ 0A /);
+      while (!/"event":"certificate_order/.test(await sh("journalctl -u latchkey -o cat")))
+        await Bun.sleep(100);
+      expect(await sh("stat --format='%a %U' /var/lib/latchkey/acme")).toBe("700 latchkey\n");
+    });
+
     test("remove it, and keep accounts", async () => {
       await sh(blockOf("run: uninstall"));
       expect(await sh("ls /var/lib/latchkey")).toContain("latchkey.db");

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeCertificate } from "../support/certificate.ts";
 import { buildExecutable } from "../support/executable.ts";
 import { type BootedRoot, boot, copyIn, makeRoot, run, whyNoRoot } from "../support/ship-root.ts";
 
@@ -190,6 +191,49 @@ describe.skipIf(reason !== null)(
       expect(await sh(`journalctl --unit ${service} --output cat`)).not.toMatch(
         /worker_ended|SIGSYS|status=31/,
       );
+    });
+
+    test("https by files is served on port 443, and a reload has it read them again", async () => {
+      const settings = join(root.path, "etc/latchkey/latchkey.env");
+      const own = readFileSync(settings, "utf8");
+      const folder = join(root.path, "etc/latchkey/tls");
+      const put = () => {
+        const { cert, key } = makeCertificate(["DNS:localhost"]);
+        for (const [name, text] of [
+          ["cert.pem", cert],
+          ["key.pem", key],
+        ] as const) {
+          writeFileSync(join(folder, `${name}.new`), text, { mode: 0o600 });
+          renameSync(join(folder, `${name}.new`), join(folder, name));
+        }
+        return cert;
+      };
+      mkdirSync(folder);
+      put();
+      await sh("chown -R root:latchkey /etc/latchkey/tls; chmod -R g=rX,o= /etc/latchkey/tls");
+      writeFileSync(settings, own.replace(/^PORT=80$/m, "PORT=443"));
+      const files = ["CERT", "KEY"].map(
+        (name) => `--set LATCHKEY_TLS_${name}_FILE=/etc/latchkey/tls/${name.toLowerCase()}.pem`,
+      );
+      await sh(
+        `latchkey install --set BETTER_AUTH_URL=https://localhost --set LATCHKEY_WORKERS=1 ${files.join(" ")}`,
+      );
+      const served = async () => {
+        const connect =
+          "openssl s_client -connect 127.0.0.1:443 -servername localhost </dev/null 2>/dev/null | openssl x509 -fingerprint -noout";
+        return Bun.spawnSync([...root.onItsNetwork, "sh", "-c", connect]).stdout.toString();
+      };
+      const before = await served();
+      expect(before).toContain("Fingerprint=");
+      put();
+      await sh(
+        "chown root:latchkey /etc/latchkey/tls/*; chmod 640 /etc/latchkey/tls/*; systemctl reload latchkey",
+      );
+      await until(async () => ![before, ""].includes(await served()));
+      expect(await show("ActiveState")).toBe("active");
+      writeFileSync(settings, own);
+      await sh("rm -r /etc/latchkey/tls; systemctl restart latchkey");
+      expect(await verify(cookie)).toBe(200);
     });
 
     test("one whose settings cannot be used stays down, and install says where to look", async () => {
