@@ -74,7 +74,9 @@ describe("a release", () => {
       0,
       expect.stringContaining(`latchkey ${packageJson.version}`),
     ]);
-    expect(readdirSync(folder).filter((name) => name.endsWith(".deb"))).toEqual([
+    const packages = readdirSync(folder).filter((name) => /\.(?:deb|tar)$/.test(name));
+    expect(packages.toSorted()).toEqual([
+      `latchkey-${packageJson.version}-oci.tar`,
       `latchkey_${packageJson.version}_amd64.deb`,
       `latchkey_${packageJson.version}_arm64.deb`,
     ]);
