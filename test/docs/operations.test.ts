@@ -225,41 +225,7 @@ describe("on one machine, with a file for the environment in place of the unit",
     expect(printed).toContain("sign_up");
     await server.stop();
   });
-
-  test("a running executable is replaced by another, and runs on", async () => {
-    const bin = temporaryDirectory("bin");
-    const installed = join(bin, "latchkey");
-    await Bun.write(installed, Bun.file(await buildExecutable()));
-    Bun.spawnSync(["chmod", "755", installed]);
-    const server = await spawnLatchkey({ env: {}, executable: installed });
-    const [install = "", restart] = blockOf("docs/operations.md", "run: upgrade").trim().split("\n");
-    expect(restart).toBe("systemctl restart latchkey");
-    const release = temporaryDirectory("release");
-    await Bun.write(join(release, "latchkey"), Bun.file(await buildExecutable()));
-    await must(install.replace("/usr/local/bin/latchkey", installed), release);
-    expect((await fetch(`${server.url}/health`)).status).toBe(200);
-    await server.stop();
-  });
 });
-
-const mayGive = process.getuid?.() === 0 && Bun.which("setcap") !== null;
-test.skipIf(!mayGive)(
-  "an executable gets the right to low ports, and runs with it (as root, with setcap: apt-get install libcap2-bin)",
-  async () => {
-    const cwd = temporaryDirectory("capability");
-    const installed = join(cwd, "latchkey");
-    await Bun.write(installed, Bun.file(await buildExecutable()));
-    const give = blockOf("docs/https.md", "commands: capability").replace(
-      "/usr/local/bin/latchkey",
-      installed,
-    );
-    const { exitCode, stdout } = await runCode(
-      `chmod 755 latchkey\n${give}\ngetcap latchkey\n./latchkey version`,
-      { cwd },
-    );
-    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/cap_net_bind_service=ep\n.*\d+\.\d+/)]);
-  },
-);
 
 test.skipIf(Bun.which("systemd-analyze") === null)(
   "the nightly backup is one that systemd and latchkey understand (needs systemd-analyze: apt-get install systemd)",
