@@ -63,6 +63,7 @@ function defaultOf(name: string): string {
       cwd: "/here",
       isTerminal: false,
       cpuCount,
+      hasIpv6: () => true,
       platform: "linux",
     };
     return loadConfig({}, deps).settings.find((setting) => setting.name === name)?.value ?? "";

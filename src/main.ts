@@ -5,6 +5,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { run } from "./cli/run.ts";
 import { loadConfig } from "./config/load.ts";
 import { takeEnvironment } from "./environment.ts";
+import { hasIpv6 } from "./config/has-ipv6.ts";
 import { secretFileRisk } from "./config/secret-file.ts";
 
 const environment = takeEnvironment(process.env);
@@ -14,6 +15,7 @@ const machine = {
   secretFileRisk: (path: string) => secretFileRisk(path, { madeByUs: false }),
   isTerminal: process.stderr.isTTY === true,
   cpuCount: availableParallelism(),
+  hasIpv6,
   platform: process.platform,
 };
 const cwd = process.cwd();

@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import type { Check } from "../doctor/check.ts";
-import { type DiagnosisDeps, diagnose } from "../doctor/diagnose.ts";
-import { type Place, readForeignEnvironment } from "../doctor/foreign-environment.ts";
+import { diagnose } from "../doctor/diagnose.ts";
+import type { Place } from "../doctor/foreign-environment.ts";
 import { loadPartialConfig } from "../doctor/partial-config.ts";
 import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
 import { printable } from "./columns.ts";
 import { askPassword } from "./ask.ts";
 import { requireAddress } from "./mail-address.ts";
+import { settingsAt } from "./place.ts";
 import { CommandError } from "../errors.ts";
 
 interface OutsideOptions {
@@ -70,19 +71,8 @@ async function checkInside(
     ...(sendTest === undefined ? {} : { sendTest: requireAddress(sendTest) }),
     ...(dkimSelector === undefined ? {} : { dkimSelector }),
   };
-  const { loadConfig, from } = settingsOf(context, place);
+  const { loadConfig, from } = settingsAt(context, place);
   return await diagnose({ ...context, loadConfig, mail, from });
-}
-
-/** The settings of this shell's environment, or of a server elsewhere. */
-function settingsOf(context: CommandContext, place: Place): Pick<DiagnosisDeps, "loadConfig" | "from"> {
-  const elsewhere = readForeignEnvironment(place, context.cwd);
-  if (elsewhere === undefined) return { loadConfig: context.loadConfig, from: "this shell's environment" };
-  return {
-    loadConfig: (replaced = {}) =>
-      context.loadConfigOf({ ...elsewhere.environment, ...replaced }, elsewhere.cwd),
-    from: elsewhere.from,
-  };
 }
 
 async function checkOutside(
@@ -96,7 +86,7 @@ async function checkOutside(
       "run latchkey doctor twice",
     );
   // What the server's own settings say of sites counts where they are those of this address.
-  const { config } = loadPartialConfig(settingsOf(context, place).loadConfig).loaded ?? {};
+  const { config } = loadPartialConfig(settingsAt(context, place).loadConfig).loaded ?? {};
   const known =
     config !== undefined && new URL(config.baseUrl).origin === url.origin ? config.trustedOrigins : [];
   const visitor =

@@ -1,9 +1,11 @@
 import type { Config } from "../config/config.ts";
+import type { Place } from "../doctor/foreign-environment.ts";
 import { loadPartialConfig } from "../doctor/partial-config.ts";
 import { CommandError } from "../errors.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
+import { settingsAt } from "./place.ts";
 
-interface HealthcheckOptions {
+interface HealthcheckOptions extends Place {
   readonly url?: URL;
   readonly timeout: number;
 }
@@ -15,12 +17,14 @@ export interface Targets {
 }
 
 /** Asks the server for its readiness. @throws CommandError on any answer but 200, and on none in time. */
-export const healthcheck: Command<HealthcheckOptions> = async (
-  { loadConfig, stdout },
-  { json, url, timeout },
-) => {
+export const healthcheck: Command<HealthcheckOptions> = async (context, { json, url, timeout, ...place }) => {
+  const { stdout } = context;
+  if (url !== undefined && Object.keys(place).length > 0)
+    throw new CommandError("--url names a server, and so does the other option", "keep one of them");
   const { targets, serverName } =
-    url === undefined ? configuredTargets(loadConfig) : { targets: [healthUrl(url)] };
+    url === undefined
+      ? configuredTargets(settingsAt(context, place).loadConfig)
+      : { targets: [healthUrl(url)] };
   const deadline = AbortSignal.timeout(timeout);
   let failure: unknown;
   for (const target of targets) {

@@ -15,14 +15,15 @@ Documentation: README.md, SECURITY.md and docs/ in latchkey's sources.`;
 const details: Readonly<Record<string, string>> = {
   serve: `
 It listens on HOST and PORT (PORT=0: any free port of a loopback HOST), applies missing migrations first, and runs
-until SIGTERM, SIGINT or SIGHUP (which, where it speaks https itself, has it look for a new certificate instead); then it answers the requests under way for 10 seconds at most, or until a second signal.
+until SIGTERM, SIGINT or SIGHUP; then it answers the requests under way for 10 seconds at most, or until a second signal.
+SIGHUP ends it neither where it speaks https itself, and looks for a new certificate then, nor under systemd.
 The log goes to stderr. With --json the log is JSON, and once it listens one line on stdout says where:
   {"event":"listening","url":…,"baseUrl":…,"port":…}
 With LATCHKEY_WORKERS=2 or more, on Linux, it starts so many processes that share the port; SIGHUP then replaces them one
 after the other.
 All settings come from the environment: latchkey config`,
   migrate: `
-Uses the database that DATABASE_URL names, or the SQLite file in LATCHKEY_DATA_DIR, which is made with its secret
+Uses the database that DATABASE_URL names, in the environment of the shell or of the server that one of the options names, or the SQLite file in LATCHKEY_DATA_DIR, which is made with its secret
 when there is none. It is safe beside a running server, which applies missing migrations itself when it starts.
 An embedded database with accounts is copied first, to latchkey.db.before-MIGRATION; the last of these copies is kept.
 With --status: exit status 0 when the schema is up to date, 1 when migrations are pending.
@@ -32,7 +33,7 @@ It changes nothing and runs every check even when others fail: configuration, se
 clock, schema, rows, file modes, free disk, the session cookie's reach to each trusted origin, proxies, the mail server and the
 DNS records of the sender's domain; it sends nothing without --send-test, and knows a DKIM record by --dkim-selector alone. It looks at the
 environment of the shell that it is started in, or with one of its options at that of the server itself:
-  latchkey doctor --unit latchkey    latchkey doctor --env-file /etc/latchkey.env    latchkey doctor --pid 1234
+  latchkey doctor --unit latchkey    latchkey doctor --env-file /etc/latchkey/latchkey.env    latchkey doctor --pid 1234
 With --url it asks an installation from outside instead: certificate, redirect from http, HSTS, clock, cookie, pages, verify,
 caches, proxy and CORS, of the sites that --origin or the settings name. It signs nobody in without --sign-in, which shows for whom latchkey takes
 the visitor, and leaves a mail about a new browser where such are sent.
@@ -40,8 +41,9 @@ the visitor, and leaves a mail about a new browser where such are sent.
 Exit status: 0 without a failure (warnings count as none), 1 with one.
 With --json: {"status":…,"checks":[{"name":…,"status":"ok"|"warning"|"failure","detail":…,"remedy":…}]}`,
   config: `
-It reads the environment and the files that *_FILE names, and no database. Warnings go to stderr. When something
-cannot be used it prints every problem, and the exit status is 2.
+It reads the shell's environment, or with one of its options that of a server, and the files that *_FILE names, and no
+database. Warnings go to stderr. When something cannot be used it prints every problem, and the exit status is 2.
+  latchkey config --unit latchkey
 With --json: [{"name":…,"value":…,"source":"default"|"environment"|"file","variable":…}]`,
   events: `
 Lines stay as they are: one JSON object each, for people and for jq. What is no line with an event is left out.
@@ -52,14 +54,18 @@ with the server's settings, or name them by --unit, --env-file or --pid. Lines f
 Exit status: 0 also where there are none, 2 when the log cannot be read or an option is wrong.
 With --json: the same lines, which are JSON in any case`,
   healthcheck: `
-It asks GET /health of the configured HOST and PORT, or of --url (http://…, or unix:/… for a Unix socket), and is made for a container's HEALTHCHECK:
-exit status 0 when the answer is 200, 1 on any other answer or none. HOST and PORT come from the environment.
+It asks GET /health of the configured HOST and PORT, or of --url (http://… or https://…, or unix:/… for a Unix socket), and is made for a container's HEALTHCHECK:
+exit status 0 when the answer is 200, 1 on any other answer or none. HOST, PORT and LATCHKEY_TLS come from the environment, or from
+that of the server that one of the other options names. Where the server speaks https itself it is asked so; of the certificate
+latchkey doctor says more.
+  latchkey healthcheck --unit latchkey
 With --json: {"status":"ok","url":…}`,
   install: `
 It copies this executable to /usr/local/bin, makes the user latchkey, /etc/latchkey/latchkey.env (where there is none: all of
 it comments), /var/lib/latchkey and latchkey.service, which may listen on ports 80 and 443 and may do little else, and starts it.
-Run again it changes what is missing or other than this version has it, and then restarts the service. A unit that
-somebody has changed it leaves alone, and says so. Settings by --set are tried before anything is changed.
+Run again it changes what is missing or other than this version has it, and then restarts the service. Where somebody has
+changed the unit, it refuses, says what to do and changes nothing. Settings by --set are tried before anything is changed; run
+again, they take the place of those of their names.
   latchkey install --print
   latchkey install --set BETTER_AUTH_URL=https://auth.example.com
 It is run by root, on Linux with systemd. Exit status: 0 done, 1 failed, 2 where a setting cannot be used.

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import type { Database } from "../database/database.ts";
 import { inspectSqliteSchema } from "../database/inspect-sqlite.ts";
@@ -6,16 +7,22 @@ import { openDatabase } from "../database/open.ts";
 import { migrateServer, readSchemaStatus } from "../database/migrate-server.ts";
 import { migrateSqliteFile } from "../database/migrate-sqlite.ts";
 import { migrations } from "../database/migrations.ts";
+import type { Place } from "../doctor/foreign-environment.ts";
 import { loadSecrets, prepareDataDirectory } from "../data-directory.ts";
 import { type Action, logged } from "./action-log.ts";
 import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
+import { loadConfigAt, requireOwnFile, requireOwnFolder } from "./place.ts";
 
 /** Applies what the schema lacks, or with `status` says so and changes nothing. */
-export const migrate: Command<{ readonly status?: true }> = async (context, { json, status }) => {
-  const { config, warnings } = context.loadConfig();
+export const migrate: Command<Place & { readonly status?: true }> = async (
+  context,
+  { json, status, ...place },
+) => {
+  const { config, warnings } = loadConfigAt(context, place);
   for (const warning of warnings) context.stderr(`Warning: ${warning}`);
   if (status === true) return report(context, config, json, await statusOf(config));
   const { driver } = config.database;
+  if (Object.keys(place).length > 0) requireOwner(config);
   let snapshot: string | undefined;
   const action: Action = { event: "migration" };
   const applied = await logged(config, json, action, async () => {
@@ -37,6 +44,13 @@ export const migrate: Command<{ readonly status?: true }> = async (context, { js
 export async function statusOf(config: Config): Promise<SchemaStatus> {
   if (config.database.driver === "sqlite") return await inspectSqliteSchema(config.database.path);
   return await withServer(config, readSchemaStatus);
+}
+
+/** Of a server elsewhere: this user may be another than its. @throws CommandError where it could not open what is made. */
+function requireOwner({ database }: Config): void {
+  if (database.driver !== "sqlite") return;
+  if (existsSync(database.path)) requireOwnFile(database.path, "migrate");
+  else requireOwnFolder(database.path, "migrate");
 }
 
 /** In the order in which the server starts, so that a database never stands without its secret. */

@@ -1,15 +1,29 @@
 import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import type { LoadedConfig } from "../config/config.ts";
 import { type Place, readForeignEnvironment } from "../doctor/foreign-environment.ts";
 import { CommandError } from "../errors.ts";
 import type { CommandContext } from "./command.ts";
 
+/** Loads settings, and says in words fit to print where they are. */
+interface Settings extends Pick<CommandContext, "loadConfig"> {
+  readonly from: string;
+}
+
+/** Those of this shell, or of the server that the options name. @throws CommandError when they cannot be read. */
+export function settingsAt(context: CommandContext, place: Place): Settings {
+  const elsewhere = readForeignEnvironment(place, context.cwd);
+  if (elsewhere === undefined) return { loadConfig: context.loadConfig, from: "this shell's environment" };
+  return {
+    loadConfig: (replaced = {}) =>
+      context.loadConfigOf({ ...elsewhere.environment, ...replaced }, elsewhere.cwd),
+    from: elsewhere.from,
+  };
+}
+
 /** The configuration of this shell, or of the server that the options name. */
 export function loadConfigAt(context: CommandContext, place: Place): LoadedConfig {
-  const elsewhere = readForeignEnvironment(place, context.cwd);
-  return elsewhere === undefined
-    ? context.loadConfig()
-    : context.loadConfigOf(elsewhere.environment, elsewhere.cwd);
+  return settingsAt(context, place).loadConfig();
 }
 
 /**
@@ -25,5 +39,18 @@ export function requireOwnFile(path: string, command: string): void {
   throw new CommandError(
     `${path} belongs to another user (${uid}), whose server could not open the files that this one (${own}) would make beside it`,
     `run it as root, or as the server's user: setpriv --reuid ${uid} --clear-groups latchkey ${command}`,
+  );
+}
+
+/** What root makes in another user's folder, that user's server could not open. @throws CommandError where it would be made. */
+export function requireOwnFolder(path: string, command: string): void {
+  if (process.geteuid?.() !== 0 || existsSync(path)) return;
+  let folder = dirname(path);
+  while (!existsSync(folder)) folder = dirname(folder);
+  const { uid } = statSync(folder);
+  if (uid === 0) return;
+  throw new CommandError(
+    `${path} would be root's, in a folder of another user (${uid}), whose server could not open it`,
+    `start the server, which makes it, or run it as the server's user: setpriv --reuid ${uid} --clear-groups latchkey ${command}`,
   );
 }

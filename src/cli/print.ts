@@ -1,11 +1,14 @@
 import type { Setting } from "../config/config.ts";
 import { generateSecret } from "../data-directory.ts";
+import type { Place } from "../doctor/foreign-environment.ts";
 import { inColumns } from "./columns.ts";
 import { type Command, exitStatus } from "./command.ts";
+import { loadConfigAt } from "./place.ts";
 
 /** Prints every setting with its source, secrets masked, and the warnings on stderr. */
-export const printConfig: Command = async ({ loadConfig, stdout, stderr }, { json }) => {
-  const { settings, warnings } = loadConfig();
+export const printConfig: Command<Place> = async (context, { json, ...place }) => {
+  const { stdout, stderr } = context;
+  const { settings, warnings } = loadConfigAt(context, place);
   if (json) stdout(JSON.stringify(settings));
   else stdout(inColumns([["NAME", "VALUE", "SOURCE"], ...settings.map(rowOf)]));
   for (const warning of warnings) stderr(`Warning: ${warning}`);

@@ -93,17 +93,23 @@ function createProgram(context: CommandContext, end: (status: number) => void): 
         end(await command(context, { ...options, json: self.optsWithGlobals()["json"] === true }));
       });
   add("serve", "run the server (the default)", commands.serve, { isDefault: true });
-  add("migrate", "bring the database's schema up to date", commands.migrate).option(
+  withPlace(add("migrate", "bring the database's schema up to date", commands.migrate)).option(
     "--status",
     "change nothing: say what is applied, pending and unknown",
   );
   withOutside(
-    withPlace(add("doctor", "check everything that the server needs, all at once", commands.doctor)),
+    withPlace(
+      add(
+        "doctor",
+        "check everything that the server needs, all at once, or by --url an installation from outside",
+        commands.doctor,
+      ),
+    ),
   )
     .option("--send-test <address>", "send a mail to this address, too")
     .option("--dkim-selector <name>", "look the DKIM record of this name up", parseSelector);
-  add("config", "print every setting, where it comes from, secrets masked", commands.config);
-  add("healthcheck", "ask the running server whether it is ready", commands.healthcheck)
+  withPlace(add("config", "print every setting, where it comes from, secrets masked", commands.config));
+  withPlace(add("healthcheck", "ask the running server whether it is ready", commands.healthcheck))
     .option("--url <url>", "the server to ask (default: the configured HOST and PORT)", parseHttpUrl)
     .option("--timeout <ms>", "how long it may take, in milliseconds", parseTimeout, 3_000);
   const secret = add("secret", "print a new secret, or rotate the generated one", commands.secret);

@@ -182,6 +182,8 @@ export interface ConfigDeps {
   /** Whether the log goes to a terminal. */
   readonly isTerminal: boolean;
   readonly cpuCount: number;
+  /** Whether an address of IPv6 can be listened on. */
+  readonly hasIpv6: () => boolean;
   /** As Node calls it, e.g. `linux`. */
   readonly platform: string;
 }

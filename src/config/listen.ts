@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
+import type { ConfigDeps } from "./config.ts";
 import { quote, parseInteger, accepted, type Parsed, refused } from "./parse.ts";
 import { type ConfigReader, readParsed } from "./reader.ts";
 
@@ -15,10 +16,16 @@ export interface Listen {
 }
 
 /** Reads PORT and HOST; a free port is picked on loopback only. Who gets a certificate by itself is asked by everybody. */
-export function readListen(reader: ConfigReader, tls: TlsSource): Listen {
+export function readListen(
+  reader: ConfigReader,
+  tls: TlsSource,
+  { hasIpv6 }: Pick<ConfigDeps, "hasIpv6">,
+): Listen {
   const isPublic = tls === "acme";
   const port = readParsed(reader, "PORT", isPublic ? 443 : 3001, (text) => parseInteger(text, 0, 65_535));
-  const host = readParsed(reader, "HOST", isPublic ? "0.0.0.0" : "127.0.0.1", parseListenHost);
+  // On a socket of `::` IPv4 is spoken too.
+  const every = () => (hasIpv6() ? "::" : "0.0.0.0");
+  const host = readParsed(reader, "HOST", isPublic ? every() : "127.0.0.1", parseListenHost);
   if (port === 0 && !isLoopbackHost(host) && !reader.isRejected("PORT") && !reader.isRejected("HOST")) {
     const remedy = "write a port from 1 to 65535, or set HOST=127.0.0.1";
     reader.reject("PORT", `0 (any free port) is for loopback only, and HOST is ${quote(host)}`, remedy);
@@ -30,7 +37,8 @@ export function readListen(reader: ConfigReader, tls: TlsSource): Listen {
 export function parseListenHost(text: string): Parsed<string> {
   const host = text.toLowerCase();
   if (isIP(host) !== 0 || isHostname(host)) return accepted(host);
-  const remedy = "write an IP address or a host name, such as 127.0.0.1, ::1 or 0.0.0.0 (every interface)";
+  const remedy =
+    "write an IP address or a host name, such as 127.0.0.1, ::1, :: (every interface) or 0.0.0.0 (every one, IPv4 alone)";
   if (host === "*") return refused('"*" is not an address', "write 0.0.0.0 (every interface)");
   if (/^\[.*\]$/.test(host) && isIP(host.slice(1, -1)) === 6) {
     return refused(`${quote(text)} has brackets`, `write ${host.slice(1, -1)}`);

@@ -33,7 +33,7 @@ export function loadConfig(env: Environment, deps: ConfigDeps): LoadedConfig {
   refuseUnknownNames(reader, env);
   warnOfRuntimeNames(reader, env);
   const tlsSource = readTlsSource(reader);
-  const listen = readListen(reader, tlsSource);
+  const listen = readListen(reader, tlsSource, deps);
   const socket = readSocket(reader, deps);
   const dataDir = readDataDir(reader, deps);
   const { database, isServer } = readDatabase(reader, dataDir, deps);

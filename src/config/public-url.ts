@@ -41,7 +41,7 @@ function parseBaseUrl(text: string, port: number): Parsed<string> {
   const isUnspecified = ["0.0.0.0", "[::]"].includes(new URL(parsed.value).hostname);
   const remedy = isUnspecified
     ? `write ${defaultBaseUrl(port === 0 ? 3001 : port)}, or the https:// URL that browsers open`
-    : `write ${parsed.value.replace("http:", "https:")}, and put a proxy with a certificate in front`;
+    : `write ${parsed.value.replace("http:", "https:")}, and have latchkey speak https (LATCHKEY_TLS) or put a proxy with a certificate in front`;
   return refused(
     "is plain http on a host that is not this machine, where anyone on the way can read the cookies",
     remedy,

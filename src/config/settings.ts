@@ -13,7 +13,7 @@ const settings = {
   HOST: { meaning: "an IP address or host name to listen on" },
   LATCHKEY_TLS: {
     meaning:
-      "`off`, `files`, the default where the two files are set, or `acme`, which [gets a certificate by itself](https.md) and listens on 443 of every address unless `PORT` and `HOST` say otherwise",
+      "`off`, `files`, the default where the two files are set, or `acme`, which [gets a certificate by itself](https.md) and listens on 443 of every address, of IPv6 (`::`) and IPv4, unless `PORT` and `HOST` say otherwise",
   },
   LATCHKEY_TLS_CERT_FILE: {
     meaning: "the certificate in PEM, those that lead to its root behind it; read again when it changes",
@@ -89,7 +89,7 @@ const settings = {
   LATCHKEY_COOKIE_SAMESITE: { meaning: "`lax` or `none`" },
   LATCHKEY_TRUSTED_PROXIES: {
     meaning:
-      "CIDRs or `none`. Loopback by default when the public URL is https and `HOST` is loopback; required when it is https and `HOST` is not",
+      "CIDRs or `none`. Loopback by default when the public URL is https and `HOST` is loopback; required when it is https and `HOST` is not. Where latchkey [speaks https itself](https.md), `none` by default",
   },
   LATCHKEY_SIGN_UP: {
     meaning:

@@ -143,13 +143,15 @@ function impossible(name: string, needs: readonly string[], problems: readonly C
   return failed(name, `could not be checked: ${problem.variable} ${problem.reason}`, problem.remedy);
 }
 
+const configShows = "latchkey config, named the same server, shows every setting and its source";
+
 function configurationChecks({ loaded, problems }: PartialConfig, from: string): readonly Check[] {
   const name = "configuration";
   // Warnings of a configuration with parts left out may be about what stands in for them.
   const warnings = problems.length === 0 ? (loaded?.warnings ?? []) : [];
   const findings = [
     ...problems.map(({ variable, reason, remedy }) => failed(name, `${variable}: ${reason}`, remedy)),
-    ...warnings.map((warning) => warned(name, warning, "latchkey config shows every setting and its source")),
+    ...warnings.map((warning) => warned(name, warning, configShows)),
   ];
   if (findings.length > 0) return findings;
   const set = loaded?.settings.filter(({ source }) => source !== "default").length ?? 0;

@@ -41,6 +41,32 @@ describe("latchkey config", () => {
     expect(stderr).toStartWith("Warning: HOST=0.0.0.0 is open to other machines");
   });
 
+  test("prints the settings of a server that an option names, and not the shell's", async () => {
+    const { cwd } = freshPlace();
+    const unit = join(cwd, "auth.service");
+    writeFileSync(
+      unit,
+      "[Service]\nEnvironment=PORT=4001\nEnvironmentFile=settings.env\n".replace(
+        "=settings",
+        `=${cwd}/settings`,
+      ),
+    );
+    writeFileSync(join(cwd, "settings.env"), "HOST=::1\n");
+    for (const [option, port, host] of [
+      [["--unit", unit], "4001", "::1"],
+      [["--env-file", "settings.env"], "3001", "::1"],
+      [[], "5000", "127.0.0.1"],
+    ] as const) {
+      const { stdout } = await runCommand(["config", "--json", ...option], { env: { PORT: "5000" }, cwd });
+      const valueOf = (name: string) =>
+        (JSON.parse(stdout) as { name: string; value: string }[]).find((one) => one.name === name)?.value;
+      expect([valueOf("PORT"), valueOf("HOST")]).toEqual([port, host]);
+    }
+    const { exitCode, stderr } = await runCommand(["config", "--unit", "no-such-latchkey"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("there is no unit no-such-latchkey");
+  });
+
   test("prints every problem, with exit status 2", async () => {
     const env = { PORT: "99999", BETTER_AUTH_SECRET: "short", LATCHKEY_COOKY_DOMAIN: "example.com" };
     const { exitCode, stdout, stderr } = await runCommand(["config"], { env });

@@ -41,6 +41,7 @@ async function checksOf(
       secretFileRisk: () => null,
       isTerminal: false,
       cpuCount: 2,
+      hasIpv6: () => true,
       platform: "linux",
     },
   );

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import type { Server } from "bun";
+import { temporaryDirectory } from "../support/reaper.ts";
 import { runCommand } from "./run-command.ts";
 
 const servers: Server<undefined>[] = [];
@@ -116,6 +119,16 @@ describe("latchkey healthcheck", () => {
     const url = `http://localhost:${serveHealth(ready, "localhost")}${path}`;
     const { exitCode } = await runCommand(["healthcheck", "--url", url], { env: { PORT: "1" } });
     expect(exitCode).toBe(0);
+  });
+
+  test("asks the server whose settings an option names, and takes no address beside it", async () => {
+    const cwd = temporaryDirectory("settings");
+    writeFileSync(join(cwd, "latchkey.env"), `PORT=${serveHealth(ready)}\n`);
+    const place = ["--env-file", "latchkey.env"];
+    expect((await runCommand(["healthcheck", ...place], { env: { PORT: "1" }, cwd })).exitCode).toBe(0);
+    const both = await runCommand(["healthcheck", ...place, "--url", "http://127.0.0.1:1"], { cwd });
+    expect(both.exitCode).toBe(1);
+    expect(both.stderr).toContain("Try: keep one of them");
   });
 
   test("cannot know the port that PORT=0 became", async () => {

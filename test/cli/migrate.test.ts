@@ -1,6 +1,15 @@
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { migrations } from "../../src/database/migrations.ts";
 import { dialects, openTestDatabase, type TestDatabase } from "../support/databases.ts";
@@ -153,4 +162,43 @@ describe("latchkey migrate on the embedded database", () => {
     }
     expect(readFileSync(database, "utf8")).toBe(content);
   });
+});
+
+describe("latchkey migrate of a server that an option names", () => {
+  const place = () => {
+    const { cwd, dataDir, database } = freshPlace();
+    writeFileSync(join(cwd, "latchkey.env"), `LATCHKEY_DATA_DIR=${dataDir}\n`);
+    const inShell = join(cwd, "other");
+    const migrateThere = async (...argv: string[]) =>
+      await runCommand(["migrate", "--env-file", "latchkey.env", ...argv], {
+        cwd,
+        env: { LATCHKEY_DATA_DIR: inShell },
+      });
+    return { dataDir, database, inShell, migrateThere };
+  };
+
+  test("takes that one's database, and not the shell's", async () => {
+    const { database, inShell, migrateThere } = place();
+    expect((await migrateThere("--status")).exitCode).toBe(1);
+    expect((await migrateThere()).exitCode).toBe(0);
+    expect((await migrateThere("--status")).exitCode).toBe(0);
+    expect([existsSync(database), existsSync(inShell)]).toEqual([true, false]);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "makes nothing of root's in another user's folder, and goes on with what is there",
+    async () => {
+      const { dataDir, database, migrateThere } = place();
+      mkdirSync(dataDir, { mode: 0o700 });
+      chownSync(dataDir, 4321, 4321);
+      const refused = await migrateThere();
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stderr).toContain("setpriv --reuid 4321");
+      expect(existsSync(database)).toBe(false);
+      chownSync(dataDir, 0, 0);
+      await migrateThere();
+      for (const path of [dataDir, database, join(dataDir, "secret")]) chownSync(path, 4321, 4321);
+      expect((await migrateThere()).exitCode).toBe(0);
+    },
+  );
 });

@@ -19,6 +19,7 @@ const machine = {
   secretFileRisk: (path: string) => secretFileRisk(path, { madeByUs: false }),
   isTerminal: false,
   cpuCount: 2,
+  hasIpv6: () => true,
   platform: "linux",
 };
 

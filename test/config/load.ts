@@ -14,6 +14,7 @@ const deps: ConfigDeps = {
   cwd: "/srv/latchkey",
   isTerminal: false,
   cpuCount: 4,
+  hasIpv6: () => true,
   platform: "linux",
 };
 

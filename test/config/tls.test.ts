@@ -22,7 +22,7 @@ describe("LATCHKEY_TLS", () => {
 
   test("acme is all that a machine of its own needs", () => {
     const { config, warnings } = load(acme);
-    expect(config).toMatchObject({ port: 443, host: "0.0.0.0", trustedProxies: [] });
+    expect(config).toMatchObject({ port: 443, host: "::", trustedProxies: [] });
     expect(config.tls).toEqual({
       by: "acme",
       directory: "https://acme-v02.api.letsencrypt.org/directory",
@@ -31,6 +31,11 @@ describe("LATCHKEY_TLS", () => {
       httpPort: 80,
     });
     expect(warnings).toEqual([]);
+  });
+
+  test("acme asks for IPv4 alone where the machine has nothing else", () => {
+    expect(load(acme, { hasIpv6: () => false }).config.host).toBe("0.0.0.0");
+    expect(load({ ...acme, HOST: "::" }, { hasIpv6: () => false }).config.host).toBe("::");
   });
 
   test("acme takes another directory, ports and address", () => {

@@ -141,6 +141,7 @@ function load(env: Record<string, string>, cpuCount: number) {
     cwd: "/here",
     isTerminal: false,
     cpuCount,
+    hasIpv6: () => true,
     platform: "linux",
   });
 }

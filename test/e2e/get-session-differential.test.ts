@@ -378,6 +378,7 @@ describe.each(dialects)("get-session at the very millisecond on %s", (dialect) =
         cwd: "/",
         isTerminal: false,
         cpuCount: 2,
+        hasIpv6: () => true,
         platform: "linux",
       },
     );

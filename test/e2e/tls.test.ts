@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { chmodSync, cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { hasIpv6 } from "../../src/config/has-ipv6.ts";
 import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";
 import { freePort } from "../support/free-port.ts";
@@ -98,11 +99,49 @@ test("two files make the port https, TLS 1.2 at the least; plain http leads ther
 
   const asked = await runLatchkey(["healthcheck"], { env: { ...env, PORT: String(port) } });
   expect(asked).toMatchObject({ exitCode: 0, stdout: `https://127.0.0.1:${port}/health is ready\n` });
+  const settings = Object.entries({ ...env, PORT: port }).map(([name, value]) => `${name}=${value}`);
+  const file = join(temporaryDirectory("settings"), "latchkey.env");
+  writeFileSync(file, settings.join("\n"));
+  expect(await runLatchkey(["healthcheck", "--env-file", file])).toEqual(asked);
   const doctor = await runLatchkey(["doctor", "--json"], { env: { ...env, PORT: String(port) } });
   const { checks } = JSON.parse(doctor.stdout) as { checks: { name: string; status: string }[] };
   expect(checks.filter(({ name }) => name === "certificate")).toMatchObject([{ status: "ok" }]);
   expect(await server.stop()).toBe(0);
 });
+
+test.skipIf(!hasIpv6()).each(["1", "2"])(
+  "HOST=:: is IPv6 and IPv4 on both ports, and whoever comes by IPv4 has that address (LATCHKEY_WORKERS=%s)",
+  async (LATCHKEY_WORKERS) => {
+    const made = makeCertificate(names);
+    const [PORT, LATCHKEY_HTTP_PORT] = [String(freePort()), String(freePort())];
+    const more = { HOST: "::", PORT, LATCHKEY_HTTP_PORT, LATCHKEY_WORKERS, LATCHKEY_LIMITS: "on" };
+    const { server } = await serve(made.path, join(dirname(made.path), "key.pem"), {
+      ...more,
+      LATCHKEY_LIMIT_SIGN_IN: "5/1m",
+    });
+    const statuses: number[] = [];
+    for (const address of ["127.0.0.1", "[::1]"]) {
+      const led = await fetchAnew(`http://${address}:${LATCHKEY_HTTP_PORT}/signin`);
+      expect(led.status).toBe(308);
+      for (let tried = 0; tried < 6; tried += 1) {
+        const refused = await fetchAnew(`https://${address}:${PORT}/api/auth/sign-in/email`, {
+          method: "POST",
+          headers: { "content-type": "application/json", origin: `https://${host}`, host },
+          body: JSON.stringify({ email: `nobody-${tried}@example.com`, password: "purple walrus 77 tea" }),
+        });
+        statuses.push(refused.status);
+      }
+    }
+    const asked = await runLatchkey(["healthcheck", "--pid", String(server.pid)]);
+    expect(asked).toMatchObject({ exitCode: 0, stdout: `https://127.0.0.1:${PORT}/health is ready\n` });
+    // Each family's address has tries of its own.
+    const ofOne = [401, 401, 401, 401, 401, 429];
+    expect(statuses).toEqual([...ofOne, ...ofOne]);
+    expect(await server.stop()).toBe(0);
+    const clients = eventsOf(server, "sign_in").map((line) => line["clientAddress"]);
+    expect([...new Set(clients)]).toEqual(["127.0.0.1", "::1"]);
+  },
+);
 
 test("several reloads by SIGHUP fail no request, neither on new connections nor on one that is kept, nor the one under way", async () => {
   const [one, two] = [makeCertificate(names), makeCertificate(names)];

@@ -33,6 +33,7 @@ async function open(env: Readonly<Record<string, string>>): Promise<OpenApi> {
     cwd: "/",
     isTerminal: false,
     cpuCount: 4,
+    hasIpv6: () => true,
     platform: "linux",
   });
   return readOpenApi(createOpenApiAnswer(config, packageJson.version)());

@@ -1,9 +1,13 @@
 import { connect, type TLSSocket } from "node:tls";
 
 /** A connection of its own to this machine, with TLS, whoever vouches for the other end. */
-export function connectSecurely(port: number, minVersion?: "TLSv1.2" | "TLSv1.3"): Promise<TLSSocket> {
+export function connectSecurely(
+  port: number,
+  minVersion?: "TLSv1.2" | "TLSv1.3",
+  host: "127.0.0.1" | "::1" = "127.0.0.1",
+): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-  const options = { host: "127.0.0.1", port, rejectUnauthorized: false };
+  const options = { host, port, rejectUnauthorized: false };
   const socket = connect(minVersion === undefined ? options : { ...options, minVersion });
   socket.once("secureConnect", () => resolve(socket));
   socket.once("error", reject);

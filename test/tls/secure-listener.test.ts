@@ -5,6 +5,7 @@ import type { Front } from "../../src/front.ts";
 import { createSecureListener } from "../../src/tls/secure-listener.ts";
 import { claimPort } from "../../src/workers/port-claim.ts";
 import { makeCertificate } from "../support/certificate.ts";
+import { hasIpv6 } from "../../src/config/has-ipv6.ts";
 import { connectSecurely } from "../support/tls-client.ts";
 
 const isLinux = process.platform === "linux";
@@ -56,4 +57,23 @@ test.skipIf(!isLinux)("three certificates in a row leave the last one, to everyb
   const served = new Set(fresh.map((socket) => socket.getPeerCertificate().fingerprint256));
   expect([...served]).toEqual([new X509Certificate(one.cert).fingerprint256]);
   for (const socket of fresh) socket.destroy();
+});
+
+test.skipIf(!isLinux || !hasIpv6())("on :: every new connection of IPv6 and of IPv4 has it", async () => {
+  const claimed = await claimPort("::", 0);
+  const every = createSecureListener({ hostname: "::", port: claimed.port, sharing: "sole" });
+  every.serve(front);
+  for (const pair of [one, two]) {
+    every.use(pair);
+    const fresh = await Promise.all(
+      (["127.0.0.1", "::1"] as const).flatMap((host) =>
+        Array.from({ length: 20 }, () => connectSecurely(claimed.port, undefined, host)),
+      ),
+    );
+    const served = new Set(fresh.map((socket) => socket.getPeerCertificate().fingerprint256));
+    expect([...served]).toEqual([new X509Certificate(pair.cert).fingerprint256]);
+    for (const socket of fresh) socket.destroy();
+  }
+  await every.stop();
+  claimed.release();
 });
