@@ -23,8 +23,9 @@ With LATCHKEY_WORKERS=2 or more, on Linux, it starts so many processes that shar
 after the other.
 All settings come from the environment: latchkey config`,
   migrate: `
-Uses the database that DATABASE_URL names, in the environment of the shell or of the server that one of the options names, or the SQLite file in LATCHKEY_DATA_DIR, which is made with its secret
-when there is none. It is safe beside a running server, which applies missing migrations itself when it starts.
+Uses the database that DATABASE_URL names, or the SQLite file in LATCHKEY_DATA_DIR, which is made with its secret
+when there is none: of the shell's environment, or of the server that --unit, --env-file or --pid names. It is safe beside a
+running server, which applies missing migrations itself when it starts.
 An embedded database with accounts is copied first, to latchkey.db.before-MIGRATION; the last of these copies is kept.
 With --status: exit status 0 when the schema is up to date, 1 when migrations are pending.
 With --json: {"driver":…,"applied":[…]}, also "snapshot", the copy, where one was made, and with --status {"driver":…,"applied":[…],"pending":[…],"unknown":[…],"minReader":…}`,
@@ -54,10 +55,10 @@ with the server's settings, or name them by --unit, --env-file or --pid. Lines f
 Exit status: 0 also where there are none, 2 when the log cannot be read or an option is wrong.
 With --json: the same lines, which are JSON in any case`,
   healthcheck: `
-It asks GET /health of the configured HOST and PORT, or of --url (http://… or https://…, or unix:/… for a Unix socket), and is made for a container's HEALTHCHECK:
-exit status 0 when the answer is 200, 1 on any other answer or none. HOST, PORT and LATCHKEY_TLS come from the environment, or from
-that of the server that one of the other options names. Where the server speaks https itself it is asked so; of the certificate
-latchkey doctor says more.
+It asks GET /health of the configured HOST and PORT, or of --url (http://… or https://…, or unix:/… for a Unix socket), and
+is made for a container's HEALTHCHECK: exit status 0 when the answer is 200, 1 on any other answer or none. The settings come
+from the environment, or from that of the server that --unit, --env-file or --pid names. Where it speaks https itself, it is
+asked so, whatever its certificate is like: of that latchkey doctor tells.
   latchkey healthcheck --unit latchkey
 With --json: {"status":"ok","url":…}`,
   install: `

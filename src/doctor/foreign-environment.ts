@@ -51,7 +51,7 @@ function readEnvFile(path: string): Environment {
   try {
     return environmentIn(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new CommandError(`${path} cannot be read`, "run latchkey doctor as a user who may read it", {
+    throw new CommandError(`${path} cannot be read`, "run this as a user who may read it", {
       cause,
     });
   }
@@ -158,7 +158,7 @@ function unitSettings(path: string): readonly { readonly key: string; readonly v
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
-    throw new CommandError(`${path} cannot be read`, "run latchkey doctor as root", { cause });
+    throw new CommandError(`${path} cannot be read`, "run this as root", { cause });
   }
   let section = "";
   return text
