@@ -71,8 +71,11 @@ test("the page's hook for certbot hands a certificate on, for latchkey's group t
 });
 
 test("certbot's first certificate is handed on by hand, as its hook does later", () => {
-  const [first = "", makeExecutable = "", hand = "", ...rest] = blockOf("commands: certbot").trim().split("\n");
-  const [, hook = ""] = /hook, `([^`]+)`/.exec(readDocument("docs/https.md").text.replaceAll("\n", " ")) ?? [];
+  const [first = "", makeExecutable = "", hand = "", ...rest] = blockOf("commands: certbot")
+    .trim()
+    .split("\n");
+  const [, hook = ""] =
+    /hook, `([^`]+)`/.exec(readDocument("docs/https.md").text.replaceAll("\n", " ")) ?? [];
   const [, name = ""] = /^certbot certonly --standalone -d (\S+)$/.exec(first) ?? [];
   expect([rest, hook === "", name === ""]).toEqual([[], false, false]);
   const folder = temporaryDirectory("first");

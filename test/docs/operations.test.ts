@@ -110,7 +110,9 @@ test.each(lifts)("S13: %s of docs/limits.md lifts the limits", async (marker) =>
     expect(restart).toBe("systemctl restart latchkey");
     const file = join(database.env["LATCHKEY_DATA_DIR"] ?? "", "latchkey.db");
     const cwd = temporaryDirectory("lift");
-    const { exitCode, stderr } = await runCode(command.replace("/var/lib/latchkey/latchkey.db", file), { cwd });
+    const { exitCode, stderr } = await runCode(command.replace("/var/lib/latchkey/latchkey.db", file), {
+      cwd,
+    });
     expect([exitCode, stderr]).toEqual([0, ""]);
   }
   const second = await start();

@@ -166,7 +166,8 @@ describe("what the page says to look at shows it", () => {
     const { exitCode, stdout, stderr } = await look("forgotten", server, { BETTER_AUTH_URL: docsSite });
     expect([exitCode, exitCode === 0 ? "" : stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^https:\/\/docs\.example\.com\/recover\?token=[\w-]{43}\n$/);
-    const [command = ""] = /`(latchkey users set-password [^`]+)`/.exec(readDocument(page).text)?.slice(1) ?? [];
+    const [command = ""] =
+      /`(latchkey users set-password [^`]+)`/.exec(readDocument(page).text)?.slice(1) ?? [];
     const set = await runCode(command.replace("--unit latchkey", "--env-file latchkey.env"), {
       cwd: server.dir,
       typed: "a new good password\n",
