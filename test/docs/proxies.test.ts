@@ -48,7 +48,9 @@ test.skipIf(typeof nginx === "string")(
 
     const [, webroot = "", name = ""] = /--webroot -w (\S+) -d (\S+)/.exec(certbot) ?? [];
     const challenges = join(here(webroot), ".well-known/acme-challenge");
-    mkdirSync(challenges, { recursive: true });
+    // As certbot, which makes no folder for what it is told to use.
+    mkdirSync(join(challenges, ".."));
+    mkdirSync(challenges);
     writeFileSync(join(challenges, "token"), "token.thumbprint");
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
       (one) => `${one}_temp_path ${directory}/${one};`,
