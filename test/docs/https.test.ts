@@ -70,6 +70,31 @@ test("the page's hook for certbot hands a certificate on, for latchkey's group t
   expect(existsSync(key) && statSync(key).mode & 0o777).toBe(0o640);
 });
 
+test("certbot's first certificate is handed on by hand, as its hook does later", () => {
+  const [first = "", makeExecutable = "", hand = "", ...rest] = blockOf("commands: certbot")
+    .trim()
+    .split("\n");
+  const [, hook = ""] =
+    /hook, `([^`]+)`/.exec(readDocument("docs/https.md").text.replaceAll("\n", " ")) ?? [];
+  const [, name = ""] = /^certbot certonly --standalone -d (\S+)$/.exec(first) ?? [];
+  expect([rest, hook === "", name === ""]).toEqual([[], false, false]);
+  const folder = temporaryDirectory("first");
+  const { cert, path } = makeCertificate([`DNS:${name}`]);
+  const lineage = `/etc/letsencrypt/live/${name}`;
+  mkdirSync(join(folder, lineage), { recursive: true });
+  mkdirSync(join(folder, hook, ".."), { recursive: true });
+  writeFileSync(join(folder, lineage, "fullchain.pem"), cert);
+  copyFileSync(path.replace("cert.pem", "key.pem"), join(folder, lineage, "privkey.pem"));
+  const script = blockOf("script: certbot hook")
+    .replaceAll("/etc/latchkey", folder)
+    .replaceAll("-o root -g latchkey", `-o ${process.geteuid?.()} -g ${process.getegid?.()}`);
+  writeFileSync(join(folder, hook), script, { mode: 0o644 });
+  const code = `${makeExecutable}\n${hand}`.replaceAll("/etc/letsencrypt", join(folder, "etc/letsencrypt"));
+  const run = Bun.spawnSync(["sh", "-eu", "-c", code], { env: { PATH: process.env["PATH"] ?? "" } });
+  expect({ exitCode: run.exitCode, stderr: run.stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+  expect(readFileSync(join(folder, "tls", "cert.pem"), "utf8")).toBe(cert);
+});
+
 const lowestFree = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 const [port, nobody] = [443, "65534"];
 const missing = [

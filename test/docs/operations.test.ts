@@ -1,4 +1,4 @@
-import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../support/client.ts";
@@ -85,7 +85,9 @@ test("the command of docs/users.md hashes an address as the log does", async () 
   await database.close();
 });
 
-test("S13: the SQL of docs/limits.md lifts the limits", async () => {
+const lifts = ["sql: limits", "run: lift"] as const;
+
+test.each(lifts)("S13: %s of docs/limits.md lifts the limits", async (marker) => {
   const database = await openTestDatabase("sqlite");
   const start = () => spawnLatchkey({ env: { ...database.env, LATCHKEY_LIMITS: "on" } });
   const guess = async ({ url }: RunningLatchkey) => {
@@ -101,7 +103,18 @@ test("S13: the SQL of docs/limits.md lifts the limits", async () => {
   while (!statuses.includes(429) && statuses.length < 20) statuses.push(await guess(first));
   expect(statuses.at(-1)).toBe(429);
   await first.stop();
-  await database.query(blockOf("docs/limits.md", "sql: limits").trim().replace(/;$/, ""));
+  const code = blockOf("docs/limits.md", marker).trim();
+  if (marker === "sql: limits") await database.query(code.replace(/;$/, ""));
+  else {
+    const [command = "", restart] = code.split("\n");
+    expect(restart).toBe("systemctl restart latchkey");
+    const file = join(database.env["LATCHKEY_DATA_DIR"] ?? "", "latchkey.db");
+    const cwd = temporaryDirectory("lift");
+    const { exitCode, stderr } = await runCode(command.replace("/var/lib/latchkey/latchkey.db", file), {
+      cwd,
+    });
+    expect([exitCode, stderr]).toEqual([0, ""]);
+  }
   const second = await start();
   expect(await guess(second)).toBe(401);
   await second.stop();
@@ -137,7 +150,7 @@ describe("on one machine, with a file for the environment in place of the unit",
   test("S84: a backup brings accounts and sessions back", async () => {
     const server = await start();
     const cookie = await signUp(server);
-    await must(blockOf("docs/backup.md", "run: backup"), server.dir);
+    await must(ofUnit(blockOf("docs/backup.md", "run: backup")), server.dir);
     const backups = readdirSync(server.dir).filter((name) => name.startsWith("backup-"));
     expect(backups.map((name) => name.replace(/^backup-\d{4}-\d\d-\d\d-\d{6}/, "")).toSorted()).toEqual([
       ".db",
@@ -147,8 +160,8 @@ describe("on one machine, with a file for the environment in place of the unit",
     await server.stop();
     const [file = ""] = backups.toSorted();
     const page = readFileSync(join(import.meta.dir, "..", "..", "docs", "backup.md"), "utf8");
-    const [command = ""] = /latchkey restore backup-….db --secret \S+(?=`)/.exec(page) ?? [];
-    await must(command.replaceAll("backup-….db", file), server.dir);
+    const [command = ""] = /latchkey restore --unit latchkey backup-….db --secret \S+(?=`)/.exec(page) ?? [];
+    await must(ofUnit(command).replaceAll("backup-….db", file), server.dir);
     const restored = await spawnLatchkey({ env: {}, cwd: server.dir });
     expect([await verify(restored, cookie), await verify(restored, after)]).toEqual([200, 401]);
     await restored.stop();
@@ -175,13 +188,15 @@ describe("on one machine, with a file for the environment in place of the unit",
 
   test.skipIf(process.getuid?.() !== 0)("files get the owner of their folder again (as root)", async () => {
     const folder = temporaryDirectory("owner");
-    chownSync(folder, 65_534, 65_534);
     writeFileSync(join(folder, "secret"), "");
     await must(
-      blockOf("docs/backup.md", "run: owner").replaceAll("/var/lib/private/latchkey", folder),
+      blockOf("docs/backup.md", "run: owner")
+        .replace("latchkey:latchkey", "65534:65534")
+        .replace("/var/lib/latchkey", folder),
       folder,
     );
-    expect(statSync(join(folder, "secret")).uid).toBe(65_534);
+    const { uid, gid } = statSync(join(folder, "secret"));
+    expect([uid, gid]).toEqual([65_534, 65_534]);
   });
 
   test("a generated secret is rotated, and the old one dropped no sooner than its last session ends", async () => {
@@ -201,9 +216,23 @@ describe("on one machine, with a file for the environment in place of the unit",
   test("S62: a change of a secret that is set signs nobody out as long as the old one is in", async () => {
     const server = await start();
     const cookie = await signUp(server);
-    const code = `${blockOf("docs/rotation.md", "run: rotation")}\nprintf %s "$BETTER_AUTH_SECRETS"`;
-    const secrets = await must(code, server.dir);
+    // A file of several.
+    await must("latchkey secret rotate --env-file latchkey.env", server.dir);
+    const code = blockOf("docs/rotation.md", "run: rotation")
+      .replace("/var/lib/latchkey/", "data/")
+      .replace("/etc/latchkey/", "");
+    await must(code, server.dir);
+    const written = join(server.dir, "secrets");
+    expect(statSync(written).mode & 0o777).toBe(0o600);
+    const secrets = readFileSync(written, "utf8");
+    expect(secrets).toMatch(/^99:\S+,98:\S+,97:[^\s,]+$/);
     await server.stop();
+    const drop = blockOf("docs/rotation.md", "systemd: credential");
+    expect(drop).toContain("LoadCredential=secrets:/etc/latchkey/secrets\n");
+    const [, name = ""] = /^Environment=(\w+)=%d\/secrets$/m.exec(drop) ?? [];
+    const inFile = await spawnLatchkey({ env: { [name]: written }, cwd: server.dir });
+    expect(await verify(inFile, cookie)).toBe(200);
+    await inFile.stop();
     const both = await spawnLatchkey({ env: { BETTER_AUTH_SECRETS: secrets }, cwd: server.dir });
     expect(await verify(both, cookie)).toBe(200);
     await both.stop();

@@ -36,6 +36,7 @@ async function look(
   const code = blockOf(page, `run: ${symptom}`)
     .replaceAll("--unit latchkey", "--env-file latchkey.env")
     .replace(/journalctl -u latchkey -o cat (?:--since -1h|-n 20)/, "cat log")
+    .replaceAll("/var/lib/latchkey", join(dir, "data"))
     .replace("http://localhost:3001", url);
   expect(code).not.toMatch(/journalctl|--unit/);
   return await runCode(code, { cwd: dir, env });
@@ -157,6 +158,25 @@ describe("what the page says to look at shows it", () => {
     expect((await mailbox.next("you@example.com")).to).toBe("you@example.com");
     await server.stop();
     await mailbox.close();
+  });
+
+  test("a link for who forgot a password, which the page says what it does", async () => {
+    const server = await spawnLatchkey({ env: {} });
+    const cookie = await signUp(server);
+    const { exitCode, stdout, stderr } = await look("forgotten", server, { BETTER_AUTH_URL: docsSite });
+    expect([exitCode, exitCode === 0 ? "" : stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^https:\/\/docs\.example\.com\/recover\?token=[\w-]{43}\n$/);
+    const [command = ""] =
+      /`(latchkey users set-password [^`]+)`/.exec(readDocument(page).text)?.slice(1) ?? [];
+    const set = await runCode(command.replace("--unit latchkey", "--env-file latchkey.env"), {
+      cwd: server.dir,
+      typed: "a new good password\n",
+    });
+    expect([set.exitCode, set.exitCode === 0 ? "" : set.stderr]).toEqual([0, ""]);
+    const verify = await fetch(`${server.url}/api/auth/verify`, { headers: { cookie } });
+    const signIn = { email: "ann@example.com", password: "a new good password" };
+    expect([verify.status, (await post(server, "sign-in/email", signIn)).status]).toEqual([401, 200]);
+    await server.stop();
   });
 
   test("a public URL that was forgotten", async () => {
