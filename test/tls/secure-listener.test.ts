@@ -5,6 +5,7 @@ import type { Front } from "../../src/front.ts";
 import { createSecureListener } from "../../src/tls/secure-listener.ts";
 import { claimPort } from "../../src/workers/port-claim.ts";
 import { makeCertificate } from "../support/certificate.ts";
+import { freePort } from "../support/free-port.ts";
 import { connectSecurely } from "../support/tls-client.ts";
 
 const isLinux = process.platform === "linux";
@@ -56,4 +57,27 @@ test.skipIf(!isLinux)("three certificates in a row leave the last one, to everyb
   const served = new Set(fresh.map((socket) => socket.getPeerCertificate().fingerprint256));
   expect([...served]).toEqual([new X509Certificate(one.cert).fingerprint256]);
   for (const socket of fresh) socket.destroy();
+});
+
+test("where two cannot listen on one port, a pair that cannot be served leaves the one before in force", async () => {
+  const alone = createSecureListener({ hostname: "127.0.0.1", port: freePort(), sharing: "none" });
+  const served = async () => {
+    const socket = await connectSecurely(alone.port);
+    const { fingerprint256 } = socket.getPeerCertificate();
+    expect(await ask(socket)).toContain("here");
+    socket.destroy();
+    return fingerprint256;
+  };
+  try {
+    alone.serve(front);
+    alone.use(one);
+    for (let tried = 1; tried <= 2; tried += 1) {
+      expect(() => alone.use({ cert: two.cert, key: "no key" })).toThrow("cannot listen");
+      expect(await served()).toBe(new X509Certificate(one.cert).fingerprint256);
+    }
+    alone.use(two);
+    expect(await served()).toBe(new X509Certificate(two.cert).fingerprint256);
+  } finally {
+    await alone.stop();
+  }
 });
