@@ -7,7 +7,7 @@ import { openSteering } from "./steer.ts";
 const overlapMs = 1_000;
 
 export interface SecureListener extends Listener {
-  /** Speaks TLS by this pair from now on, and with the first one begins to listen. @throws CommandError. */
+  /** Speaks TLS by this pair from now on, and with the first one begins to listen. @throws CommandError; the one before goes on. */
   use(pair: KeyPair): void;
 }
 
@@ -27,6 +27,7 @@ export interface SecureListenerOptions {
 export function createSecureListener({ hostname, port, sharing }: SecureListenerOptions): SecureListener {
   let front: Front | undefined;
   let current: Listener | undefined;
+  let pair: KeyPair | undefined;
   const former = new Map<Listener, ReturnType<typeof setTimeout>>();
   let isEnding = false;
   const retire = (listener: Listener): void => {
@@ -34,6 +35,17 @@ export function createSecureListener({ hostname, port, sharing }: SecureListener
     void listener.drain().then(() => former.delete(listener));
   };
   const everyone = () => [...former.keys(), ...(current === undefined ? [] : [current])];
+  const replace = (open: () => Listener): void => {
+    const before = current;
+    current = open();
+    if (front !== undefined) current.serve(front);
+    if (before === undefined) return;
+    if (front !== undefined) before.serve(createPartingFront(front));
+    former.set(
+      before,
+      setTimeout(() => retire(before), overlapMs),
+    );
+  };
   return {
     url: urlOf(hostname, port, true),
     port,
@@ -43,19 +55,22 @@ export function createSecureListener({ hostname, port, sharing }: SecureListener
     },
     use(tls) {
       if (isEnding) return;
-      const before = current;
       // Of three that listen nobody knows which one is meant.
       for (const one of former.keys()) retire(one);
-      if (before !== undefined && sharing === "none") void before.drain();
-      const open = () => listen(hostname, port, { sharesPort: sharing !== "none", tls });
-      current = before !== undefined && sharing === "sole" ? openSteering(open) : open();
-      if (front !== undefined) current.serve(front);
-      if (before === undefined) return;
-      if (front !== undefined) before.serve(createPartingFront(front));
-      former.set(
-        before,
-        setTimeout(() => retire(before), overlapMs),
-      );
+      const open = (one: KeyPair) => () =>
+        listen(hostname, port, { sharesPort: sharing !== "none", tls: one });
+      if (current === undefined || pair === undefined || sharing === "workers") replace(open(tls));
+      else if (sharing === "sole") replace(() => openSteering(open(tls)));
+      else {
+        void current.drain();
+        try {
+          replace(open(tls));
+        } catch (error) {
+          replace(open(pair));
+          throw error;
+        }
+      }
+      pair = tls;
     },
     async drain() {
       isEnding = true;

@@ -6,6 +6,7 @@ import { createSecureListener } from "../../src/tls/secure-listener.ts";
 import { claimPort } from "../../src/workers/port-claim.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { hasIpv6 } from "../../src/config/has-ipv6.ts";
+import { freePort } from "../support/free-port.ts";
 import { connectSecurely } from "../support/tls-client.ts";
 
 const isLinux = process.platform === "linux";
@@ -76,4 +77,27 @@ test.skipIf(!isLinux || !hasIpv6())("on :: every new connection of IPv6 and of I
   }
   await every.stop();
   claimed.release();
+});
+
+test("where two cannot listen on one port, a pair that cannot be served leaves the one before in force", async () => {
+  const alone = createSecureListener({ hostname: "127.0.0.1", port: freePort(), sharing: "none" });
+  const served = async () => {
+    const socket = await connectSecurely(alone.port);
+    const { fingerprint256 } = socket.getPeerCertificate();
+    expect(await ask(socket)).toContain("here");
+    socket.destroy();
+    return fingerprint256;
+  };
+  try {
+    alone.serve(front);
+    alone.use(one);
+    for (let tried = 1; tried <= 2; tried += 1) {
+      expect(() => alone.use({ cert: two.cert, key: "no key" })).toThrow("cannot listen");
+      expect(await served()).toBe(new X509Certificate(one.cert).fingerprint256);
+    }
+    alone.use(two);
+    expect(await served()).toBe(new X509Certificate(two.cert).fingerprint256);
+  } finally {
+    await alone.stop();
+  }
 });
