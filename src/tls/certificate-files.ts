@@ -33,13 +33,20 @@ export function readCertificateFiles({ certFile, keyFile }: CertificateFiles): R
   return { certificate: parsed, warnings };
 }
 
-/** What a change of either file changes, a new target of a symbolic link on the way to it included; null while one is missing. */
+/**
+ * What a change of either file changes, its mode and a new target of a symbolic link on the way to it included; null while one is
+ * missing, or cannot be looked at.
+ */
 export function stampOf({ certFile, keyFile }: CertificateFiles): string | null {
-  const stamps = [certFile, keyFile].map((file) => {
-    const { dev = 0, ino = 0, size = 0, mtimeMs = 0 } = statSync(file, { throwIfNoEntry: false }) ?? {};
-    return ino === 0 ? null : `${dev}.${ino}.${size}.${mtimeMs}`;
-  });
-  return stamps.includes(null) ? null : stamps.join();
+  try {
+    return [certFile, keyFile]
+      .map((file) => statSync(file))
+      .map(({ dev, ino, size, mtimeMs, ctimeMs }) => `${dev}.${ino}.${size}.${mtimeMs}.${ctimeMs}`)
+      .join();
+  } catch {
+    // Whoever reads them says why.
+    return null;
+  }
 }
 
 function readText(variable: string, file: string): string {
