@@ -183,6 +183,10 @@ describe.skipIf(pebbleMissing !== null)(
       const mended = await spawnLatchkey({
         env: { ...env, LATCHKEY_HTTP_PORT: String(pebble.httpPort) },
       });
+      // The authority counts failures, not starts.
+      await until(mended, "certificate_order_delayed");
+      expect(countOf(mended, "certificate_ordered")).toBe(0);
+      process.kill(mended.pid, "SIGHUP");
       await until(mended, "certificate_loaded");
       expect((await ask(mended, pebble, "/health")).status).toBe(200);
       expect(await mended.stop()).toBe(0);

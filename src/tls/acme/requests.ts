@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { FlattenedSign, type JWK } from "jose";
+import { retryAfterMaxMs } from "./schedule.ts";
 
 const requestTimeoutMs = 30_000;
 /** A nonce is used up by another request, or ends: RFC 8555 §6.5 has it tried again. */
@@ -133,10 +134,9 @@ function jsonOf(text: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
-/** Seconds or a date: RFC 9110 §10.2.3. */
+/** Seconds or a date: RFC 9110 §10.2.3. A day at the most. */
 function retryAfterOf({ headers }: Response): number {
   const written = headers.get("retry-after") ?? "";
-  if (/^\d{1,6}$/.test(written)) return Number(written) * 1_000;
-  const at = Date.parse(written);
-  return Number.isNaN(at) ? 0 : Math.max(0, at - Date.now());
+  const ms = /^\d+$/.test(written) ? Number(written) * 1_000 : Date.parse(written) - Date.now();
+  return Number.isNaN(ms) ? 0 : Math.min(retryAfterMaxMs, Math.max(0, ms));
 }

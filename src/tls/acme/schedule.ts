@@ -5,6 +5,8 @@ const [renewAfter, jitter] = [2 / 3, 1 / 40];
  * not reach it counts for nothing there.
  */
 const [pauseMs, unreachedPauseMs, pauseMaxMs] = [120_000, 10_000, 6 * 60 * 60_000];
+/** No pause is longer, whatever an authority writes. */
+export const retryAfterMaxMs = 24 * 60 * 60_000;
 
 interface Lifetime {
   /** Both in ms since the epoch. */
@@ -26,9 +28,9 @@ export interface FailedTries {
   readonly retryAfterMs: number;
 }
 
-/** How long to wait before the next try, in ms. @param random from 0 to 1. */
+/** How long to wait before the next try, in ms, a day at the most. @param random from 0 to 1. */
 export function pauseAfter({ failures, wasRefused, retryAfterMs }: FailedTries, random: number): number {
   const first = wasRefused ? pauseMs : unreachedPauseMs;
   const doubled = Math.min(pauseMaxMs, first * 2 ** (failures - 1));
-  return Math.max(retryAfterMs, doubled * (1 + random / 5));
+  return Math.max(Math.min(retryAfterMs, retryAfterMaxMs), doubled * (1 + random / 5));
 }

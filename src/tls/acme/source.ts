@@ -4,8 +4,8 @@ import { prepareDataDirectory } from "../../data-directory.ts";
 import { ConfigError, reasonOf } from "../../errors.ts";
 import { type Certificate, isUsable, parseCertificate } from "../certificate.ts";
 import { certifiedHost, type CertificateSource, describeCertificate, type SourceDeps } from "../source.ts";
-import { pauseAfter, renewalDue } from "./schedule.ts";
-import { openAcmeStore } from "./store.ts";
+import { pauseAfter, renewalDue, retryAfterMaxMs } from "./schedule.ts";
+import { type AcmeStore, openAcmeStore } from "./store.ts";
 
 type AcmeConfig = Extract<TlsConfig, { readonly by: "acme" }>;
 
@@ -16,7 +16,7 @@ const shortPauseMs = 2_000;
 
 /**
  * A certificate that a certificate authority gives for the host of BETTER_AUTH_URL, ordered when there is none and renewed in the last
- * third of its time. What fails is tried again, less and less often, and never ends the process.
+ * third of its time. What fails is tried again, less and less often, also after another start, and never ends the process.
  * @throws ConfigError where LATCHKEY_ACME_CA_FILE cannot be read, CommandError where the data directory cannot be used.
  */
 export async function openAcmeSource(acme: AcmeConfig, deps: SourceDeps): Promise<CertificateSource> {
@@ -29,11 +29,15 @@ export async function openAcmeSource(acme: AcmeConfig, deps: SourceDeps): Promis
   const challenges = new Map<string, string>();
   const ending = new AbortController();
   const jitter = Math.random();
-  let current: Certificate | null = store.read();
+  let current: Certificate | null = readOrNull(store);
   figures.notAfter = current?.notAfter ?? null;
   let failures = 0;
   /** Of the next try after one that failed, in ms since the epoch. */
   let notBefore = 0;
+  /** Of the next look at the disk after one that failed, in ms since the epoch. */
+  let lookFrom = 0;
+  /** What failed before counts no longer. */
+  let isForced = false;
   let wake = Promise.withResolvers<void>();
 
   const tell = (certificate: Certificate): void =>
@@ -71,6 +75,39 @@ export async function openAcmeSource(acme: AcmeConfig, deps: SourceDeps): Promis
     log.info({ event: "certificate_obtained", host, directory }, "a certificate was obtained");
     serve(parsed);
   };
+  /** What has failed before this start, or in another process, is waited for too. @returns whether it is too early to order. */
+  const isTooEarly = (): boolean => {
+    const kept = store.failedTries(Date.now());
+    if (kept === null) return false;
+    failures = Math.max(failures, kept.failures);
+    if (kept.notBefore <= Date.now()) return false;
+    notBefore = kept.notBefore;
+    log.warn(
+      {
+        event: "certificate_order_delayed",
+        host,
+        directory,
+        failures,
+        nextTry: new Date(notBefore).toISOString(),
+        remedy: "mend what the tries before it failed by; systemctl reload latchkey tries at once",
+      },
+      "no certificate is ordered yet, since the tries before this start failed",
+    );
+    return true;
+  };
+  const nextTryAfter = (type: string | null, retryAfterMs: number): number => {
+    const wasRefused = type !== null;
+    const pause = pauseAfter({ failures: failures + 1, wasRefused, retryAfterMs }, Math.random());
+    return Math.max(notBefore, Date.now() + Math.round(pause));
+  };
+  const succeed = async (): Promise<void> => {
+    failures = 0;
+    lookFrom = 0;
+    const now = Date.now();
+    notBefore = restUntil(current, now);
+    if (notBefore === 0) store.forgetFailedTries();
+    else await store.keepFailedTries({ failures, notBefore: Math.min(notBefore, now + retryAfterMaxMs) });
+  };
   const attempt = async (): Promise<void> => {
     const release = store.lock();
     if (release === null) {
@@ -78,50 +115,65 @@ export async function openAcmeSource(acme: AcmeConfig, deps: SourceDeps): Promis
       return;
     }
     try {
-      if (!adopt()) await order();
-      failures = 0;
-      notBefore = restUntil(current, Date.now());
-    } catch (cause) {
-      if (ending.signal.aborted) return;
-      failures += 1;
-      figures.failures += 1;
-      const { type = null, retryAfterMs = 0 } = cause as { type?: string | null; retryAfterMs?: number };
-      const wasRefused = type !== null;
-      notBefore = Date.now() + pauseAfter({ failures, wasRefused, retryAfterMs }, Math.random());
-      const nextTry = new Date(notBefore).toISOString();
-      const event = current === null ? "certificate_order_failed" : "certificate_renewal_failed";
-      const said = {
-        host,
-        directory,
-        reason: reasonOf(cause),
-        remedy: remedyFor(type, host),
-        failures,
-        nextTry,
-      };
-      if (event === "certificate_order_failed")
-        log.error(
-          { event: "certificate_order_failed", ...said },
-          "there is no certificate yet; https waits for it",
-        );
-      else
-        log.error(
-          { event: "certificate_renewal_failed", ...said },
-          "no new certificate; the one from before goes on",
-        );
+      if (!adopt()) {
+        if (isTooEarly()) return;
+        // A process that dies over it, again and again, asks less and less often.
+        await store.keepFailedTries({ failures: failures + 1, notBefore: nextTryAfter(null, 0) });
+        await order();
+      }
+      await succeed();
     } finally {
       release();
     }
   };
-  const work = async (): Promise<void> => {
-    while (!ending.signal.aborted) {
-      const due = Math.max(notBefore, current === null ? 0 : renewalDue(current, jitter));
-      const waitMs = due - Date.now();
-      if (waitMs <= 0) await attempt();
-      else {
-        await sleepUntil(Math.min(waitMs, current === null ? shortPauseMs : lookEveryMs), wake.promise);
-        if (!ending.signal.aborted) adopt();
-      }
+  const fail = async (cause: unknown): Promise<void> => {
+    const { type = null, retryAfterMs } = cause as { type?: string | null; retryAfterMs?: number };
+    notBefore = nextTryAfter(type, retryAfterMs ?? 0);
+    failures += 1;
+    figures.failures += 1;
+    // Not the authority's, but of this machine: its disk, its port.
+    if (retryAfterMs === undefined) lookFrom = notBefore;
+    const nextTry = new Date(notBefore).toISOString();
+    const said = {
+      host,
+      directory,
+      reason: reasonOf(cause),
+      remedy: remedyFor(type, host),
+      failures,
+      nextTry,
+    };
+    if (current === null)
+      log.error(
+        { event: "certificate_order_failed", ...said },
+        "there is no certificate yet; https waits for it",
+      );
+    else
+      log.error(
+        { event: "certificate_renewal_failed", ...said },
+        "no new certificate; the one from before goes on",
+      );
+    // Where not even that can be written no order is begun either.
+    await store.keepFailedTries({ failures, notBefore }).catch(() => {});
+  };
+  const turn = async (): Promise<void> => {
+    if (isForced) {
+      [isForced, failures, notBefore, lookFrom] = [false, 0, 0, 0];
+      store.forgetFailedTries();
     }
+    const due = Math.max(notBefore, current === null ? 0 : renewalDue(current, jitter));
+    const waitMs = due - Date.now();
+    if (waitMs <= 0) return await attempt();
+    await sleepUntil(Math.min(waitMs, current === null ? shortPauseMs : lookEveryMs), wake.promise);
+    if (!ending.signal.aborted && Date.now() >= lookFrom && adopt()) await succeed();
+  };
+  /** Ends with the server alone, whatever fails. */
+  const work = async (): Promise<void> => {
+    while (!ending.signal.aborted)
+      try {
+        await turn();
+      } catch (cause) {
+        if (!ending.signal.aborted) await fail(cause);
+      }
   };
   let working = Promise.resolve();
   return {
@@ -132,7 +184,7 @@ export async function openAcmeSource(acme: AcmeConfig, deps: SourceDeps): Promis
       working = work();
     },
     reload() {
-      notBefore = 0;
+      isForced = true;
       wake.resolve();
       wake = Promise.withResolvers();
     },
@@ -148,6 +200,15 @@ export async function openAcmeSource(acme: AcmeConfig, deps: SourceDeps): Promis
 function restUntil(current: Certificate | null, now: number): number {
   if (current === null || renewalDue(current, 0) > now) return 0;
   return now + (current.notAfter - current.notBefore) / 3;
+}
+
+/** What stands in the way is told by the first turn, and tried again. */
+function readOrNull(store: AcmeStore): Certificate | null {
+  try {
+    return store.read();
+  } catch {
+    return null;
+  }
 }
 
 function readCa(file: string | null): string | null {

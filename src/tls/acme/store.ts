@@ -6,6 +6,12 @@ import { CommandError } from "../../errors.ts";
 import { lockFile } from "../../file-lock.ts";
 import type { KeyPair } from "../../server.ts";
 import { type Certificate, isUsable, parseCertificate } from "../certificate.ts";
+import {
+  type FailedTriesMemory,
+  forgetFailedTries,
+  keepFailedTries,
+  readFailedTries,
+} from "./failed-tries.ts";
 
 /** What an account with one certificate authority has on the disk, for its owner alone. */
 export interface AcmeStore {
@@ -14,6 +20,10 @@ export interface AcmeStore {
   keep(pair: KeyPair): Promise<void>;
   /** Read, or made once. */
   accountKey(): Promise<KeyObject>;
+  /** The tries that failed, of this process and those before it; null of none. */
+  failedTries(now: number): FailedTriesMemory | null;
+  keepFailedTries(memory: FailedTriesMemory): Promise<void>;
+  forgetFailedTries(): void;
   /** Keeps other processes from ordering. @returns what lets them; null where another one orders. */
   lock(): (() => void) | null;
 }
@@ -24,7 +34,13 @@ function placesOf(dataDir: string, directory: string, host: string) {
   const digest = new Bun.CryptoHasher("sha256").update(directory).digest("hex").slice(0, 8);
   const folder = join(top, `${new URL(directory).hostname}-${digest}`);
   // Both in one file, so that one rename changes both.
-  return { top, folder, accountPath: join(folder, "account.pem"), pairPath: join(folder, `${host}.pem`) };
+  return {
+    top,
+    folder,
+    accountPath: join(folder, "account.pem"),
+    pairPath: join(folder, `${host}.pem`),
+    triesPath: join(folder, `${host}.failed-tries.json`),
+  };
 }
 
 /** The certificate that was kept last; null where there is none that can be used. Changes nothing. */
@@ -39,7 +55,7 @@ export function readAcmeCertificate(dataDir: string, directory: string, host: st
 
 /** @throws CommandError where the folder cannot be made. */
 export function openAcmeStore(dataDir: string, directory: string, host: string): AcmeStore {
-  const { top, folder, accountPath, pairPath } = placesOf(dataDir, directory, host);
+  const { top, folder, accountPath, pairPath, triesPath } = placesOf(dataDir, directory, host);
   try {
     for (const one of [top, folder]) {
       mkdirSync(one, { recursive: true, mode: 0o700 });
@@ -66,6 +82,9 @@ export function openAcmeStore(dataDir: string, directory: string, host: string):
       }
       return createPrivateKey(readFileSync(accountPath, "utf8"));
     },
+    failedTries: (now) => readFailedTries(triesPath, now),
+    keepFailedTries: (memory) => keepFailedTries(triesPath, memory),
+    forgetFailedTries: () => forgetFailedTries(triesPath),
     lock: () => lockFile(folder),
   };
 }
