@@ -1,7 +1,7 @@
-import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "./config/config.ts";
-import { createDurably, overwriteDurably, replaceDurably } from "./durable-file.ts";
+import { createDurably, giveToOwner, overwriteDurably, replaceDurably } from "./durable-file.ts";
 import { formatSecretList, type ListedSecret, parseSecretList } from "./config/secret-list.ts";
 import { weaknessOf } from "./config/secret-strength.ts";
 import { CommandError } from "./errors.ts";
@@ -152,13 +152,6 @@ export type PutSecret =
 
 function writeSecret(file: string, text: string): void {
   writeFileSync(file, text, { mode: 0o600, flag: "wx" });
-}
-
-/** Root writes for the user whose server it is. */
-function giveToOwner(file: string, dataDirectory: string): void {
-  if (process.geteuid?.() !== 0) return;
-  const { uid, gid } = statSync(dataDirectory);
-  chownSync(file, uid, gid);
 }
 
 function lostSecret(path: string, databasePath: string): CommandError {

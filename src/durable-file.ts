@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, fsyncSync, lchownSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** What a maker may leave beside its file: SQLite's logs. */
@@ -71,6 +71,16 @@ export async function besideOf<T>(path: string, work: (temporary: string) => Pro
   } finally {
     for (const companion of companions) rmSync(temporary + companion, { force: true });
   }
+}
+
+/**
+ * Root writes for the user whose server it is. That user may have put a link in the file's place meanwhile: it is not
+ * followed. @param like a file or folder of that user's.
+ */
+export function giveToOwner(file: string, like: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(like);
+  lchownSync(file, uid, gid);
 }
 
 /** Gives a file a second name, or finds the one that a run before, which was killed, has given it. */

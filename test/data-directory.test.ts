@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../src/config/config.ts";
+import { giveToOwner } from "../src/durable-file.ts";
 import { CommandError } from "../src/errors.ts";
 import {
   generateSecret,
@@ -40,6 +41,15 @@ const failure = async (work: () => unknown): Promise<unknown> => {
   }
   return "no failure";
 };
+
+test.skipIf(process.getuid?.() !== 0)("root gives the user a file, and nothing that a link leads to", () => {
+  const [given, link, target] = ["given", "link", "target"].map((name) => join(directory, name));
+  for (const file of [given, target]) writeFileSync(file ?? "", "");
+  symlinkSync(target ?? "", link ?? "");
+  chownSync(directory, 4321, 8765);
+  for (const file of [given, link]) giveToOwner(file ?? "", directory);
+  expect([given, target].map((file) => statSync(file ?? "").uid)).toEqual([4321, 0]);
+});
 
 describe("generateSecret", () => {
   test("makes 256 random bits in base64, never the same", () => {

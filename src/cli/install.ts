@@ -42,7 +42,7 @@ export const uninstall: Command<Options & { readonly purge?: boolean }> = async 
   { print = false, root: folder, purge = false, json },
 ) => {
   const root = rootOf(context, folder);
-  const steps = stepsOfRemoval(root, purge);
+  const steps = stepsOfRemoval(root, purge, root === "/" && isActive());
   if (!print) requireRoot("uninstall", root);
   const end = say(context, steps, { print, json, root });
   if (!json && !print && !purge)
@@ -95,7 +95,9 @@ function say(
 }
 
 function jsonOf(step: Step & Partial<DoneStep>): object {
-  return "mode" in step ? { ...step, mode: octal(step.mode) } : step;
+  if (step.action !== "write") return "mode" in step ? { ...step, mode: octal(step.mode) } : step;
+  const { shown: text = step.text, ...rest } = step;
+  return { ...rest, mode: octal(step.mode), text };
 }
 
 function lineOf(step: Step): string {
@@ -103,20 +105,29 @@ function lineOf(step: Step): string {
   return `${step.action.padEnd(9)} ${step.path}`;
 }
 
-/** With all that it writes. */
+/** With all that it writes, or of a file with another's secrets in it what it changes. */
 function shown(step: Step): string {
   const owner = "owner" in step ? step.owner : "root:root";
   if (!("mode" in step)) return lineOf(step);
   const line = `${lineOf(step)} (${octal(step.mode)} ${owner})`;
   if (step.action !== "write") return line;
-  return [line, ...step.text.trimEnd().split("\n")].join("\n    ");
+  return [line, ...(step.shown ?? step.text).trimEnd().split("\n")].join("\n    ");
 }
 
 const octal = (mode: number) => mode.toString(8).padStart(4, "0");
 
+const systemctl = () => findProgram("systemctl") ?? "systemctl";
+
+/** Whether the service runs, by whatever unit. */
+function isActive(): boolean {
+  if (!existsSync("/run/systemd/system")) return false;
+  const show = [systemctl(), "show", "--property=ActiveState", "--value", "latchkey.service"];
+  const state = Bun.spawnSync(show, { stdin: "ignore" }).stdout.toString().trim();
+  return !["inactive", "failed", ""].includes(state);
+}
+
 /** What the service says of itself. */
 function statusText(): string {
-  const systemctl = findProgram("systemctl") ?? "systemctl";
-  const show = [systemctl, "show", "--property=StatusText", "--value", "latchkey.service"];
+  const show = [systemctl(), "show", "--property=StatusText", "--value", "latchkey.service"];
   return Bun.spawnSync(show, { stdin: "ignore" }).stdout.toString().trim();
 }

@@ -42,9 +42,9 @@ export async function handOver(handover: Handover<Restart>): Promise<CommandErro
 /** @returns why it does not answer as that version; null once it does. */
 async function startAs(handover: Handover<Restart>, version: string): Promise<string | null> {
   const { restart, health } = handover.server;
-  const failure = await restart.run();
-  if (failure !== null) return failure;
   const deadline = performance.now() + handover.timeoutMs;
+  const failure = await restart.run(handover.timeoutMs);
+  if (failure !== null) return failure;
   let reason = "nothing answers";
   for (let answers = 0; performance.now() < deadline; await Bun.sleep(pollMs)) {
     const found = await Promise.all(
@@ -87,22 +87,26 @@ async function goBack(handover: Handover<Restart>, why: string): Promise<Command
   const { executable, restart } = server;
   const { from, to } = journal;
   context.stderr(`${why}; going back to ${from}`);
-  await restart.stop();
-  const database = await freeDatabase(handover);
-  const look = "see the server's log, such as by journalctl -u latchkey";
-  if (database.isTaken) {
-    endJournal(executable);
-    await restart.run();
-    return new CommandError(`${why}; ${from} cannot take its place: ${database.why}`, database.remedy);
-  }
-  exchangeBack(executable);
+  await restart.stop(handover.timeoutMs);
+  // From here on the server is stopped: whatever goes wrong, one of the two has to start it again.
+  const database = await freeDatabase(handover).catch(
+    (error: unknown): Found => taken(handover, reasonOf(error), journal.snapshot),
+  );
+  const found = database.isTaken ? database : exchangedBack(handover, database);
   endJournal(executable);
+  if (found.isTaken) {
+    const failure = await restart.run(handover.timeoutMs);
+    return new CommandError(
+      `${why}; ${from} cannot take its place: ${found.why}${failure === null ? "" : `; ${failure}`}`,
+      found.remedy,
+    );
+  }
   const failure = await startAs(handover, from);
   return new CommandError(
     failure === null
-      ? `${why}; ${from} is back, and answers${database.said}`
-      : `${why}; ${from} is back${database.said}, but does not come up either: ${failure}`,
-    `${look}; the file of ${to} is as it was`,
+      ? `${why}; ${from} is back, and answers${found.said}`
+      : `${why}; ${from} is back${found.said}, but does not come up either: ${failure}`,
+    `see the server's log, such as by journalctl -u latchkey; the file of ${to} is as it was`,
   );
 }
 
@@ -111,11 +115,37 @@ type Found =
   /** The previous executable cannot work on it, and it cannot be put back without a loss. */
   | { readonly isTaken: true; readonly why: string; readonly remedy: string };
 
+/** Puts the previous executable back, unless it is gone or the disk refuses. */
+function exchangedBack(handover: Handover, found: Found): Found {
+  try {
+    exchangeBack(handover.server.executable);
+    return found;
+  } catch (error) {
+    return taken(handover, reasonOf(error), handover.journal.snapshot);
+  }
+}
+
+/** @param copy of the database as it was; null where there is none. */
+function taken({ server, journal }: Handover, why: string, copy: string | null): Found {
+  const { executable, config } = server;
+  const previous = previousOf(executable);
+  const see = `see why ${journal.to} does not come up`;
+  if (copy === null)
+    return { isTaken: true, why, remedy: `${see}, or put a backup of yours back by ${previous} restore` };
+  const into = config.database.driver === "sqlite" ? "" : " into an empty database";
+  return {
+    isTaken: true,
+    why,
+    remedy: `${see}; or, losing what came since: end it, ${previous} restore ${copy}${into}, and mv ${previous} ${executable}`,
+  };
+}
+
 /**
  * Sees that the previous executable can work on the database. Where a migration forbids it, an embedded one is put back to
  * what it was before, if nothing but the schema has changed since: what anybody was told is not thrown away.
  */
-async function freeDatabase({ context, server, journal }: Handover): Promise<Found> {
+async function freeDatabase(handover: Handover): Promise<Found> {
+  const { context, server, journal } = handover;
   const { executable, config } = server;
   const { from, to, pending, snapshot } = journal;
   const previous = previousOf(executable);
@@ -126,31 +156,27 @@ async function freeDatabase({ context, server, journal }: Handover): Promise<Fou
   const byPrevious = await schemaOf(previous, from);
   if (typeof byPrevious !== "string") return free();
   const byNew = await schemaOf(executable, to);
-  // It migrated nothing, or the database cannot be asked: neither is a reason to stay.
-  if (typeof byNew === "string" || byNew.pending.length === pending.length) return free();
-  const taken = (why: string, copy: string | null): Found => ({
-    isTaken: true,
-    why,
-    remedy:
-      copy === null
-        ? `see why ${to} does not come up, or put a backup of yours back by ${previous} restore`
-        : `see why ${to} does not come up; or, losing what came since: end it, ${previous} restore ${copy}` +
-          `${config.database.driver === "sqlite" ? "" : " into an empty database"}, and mv ${previous} ${executable}`,
-  });
-  if (config.database.driver !== "sqlite") return taken(byPrevious, snapshot);
+  // Where neither can ask, nobody knows what the new one has migrated.
+  if (typeof byNew === "string") return taken(handover, byPrevious, snapshot);
+  if (byNew.pending.length === pending.length) return free();
+  if (config.database.driver !== "sqlite") return taken(handover, byPrevious, snapshot);
   const { path } = config.database;
   const copy =
     [`${path}.before-${pending[0] ?? ""}`, snapshot ?? ""].find((name) => existsSync(name)) ?? null;
-  if (copy === null) return taken(byPrevious, copy);
+  if (copy === null) return taken(handover, byPrevious, copy);
   const changes = await changesSince(copy, path, context.now());
   if (changes.length > 0)
-    return taken(`${byPrevious}; and since ${copy} there were changes (${changes.join(", ")})`, copy);
+    return taken(
+      handover,
+      `${byPrevious}; and since ${copy} there were changes (${changes.join(", ")})`,
+      copy,
+    );
   const restored = await ask([previous, "restore", copy, "--json"], server);
   const { kept, error } = (restored.printed ?? {}) as {
     readonly kept?: string | null;
     readonly error?: { readonly message: string };
   };
-  if (restored.status !== 0)
-    return taken(`${copy} could not be put back: ${error?.message ?? restored.stderr.trim()}`, copy);
-  return free(`; the database is what it was before (${kept ?? "none"} is what it became)`);
+  if (restored.status === 0)
+    return free(`; the database is what it was before (${kept ?? "none"} is what it became)`);
+  return taken(handover, `${copy} could not be put back: ${error?.message ?? restored.stderr.trim()}`, copy);
 }

@@ -1,13 +1,12 @@
 import { existsSync, realpathSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import { migrations } from "../database/migrations.ts";
 import { type Place, readForeignEnvironment, unitPath } from "../doctor/foreign-environment.ts";
 import { besideOf } from "../durable-file.ts";
-import { CommandError } from "../errors.ts";
-import { lockFile } from "../file-lock.ts";
+import { CommandError, reasonOf } from "../errors.ts";
+import { lockOwnFile } from "../file-lock.ts";
 import {
-  ask,
   readSchema,
   requireRunnable,
   type Schema,
@@ -15,6 +14,7 @@ import {
   stage,
   type Surroundings,
 } from "../upgrade/candidate.ts";
+import { holdCredentials } from "../upgrade/credentials.ts";
 import {
   endJournal,
   exchange,
@@ -25,11 +25,11 @@ import {
 } from "../upgrade/exchange.ts";
 import { commandRestart, type Restart, systemdRestart } from "../upgrade/restart.ts";
 import { requireListed } from "../upgrade/signed-file.ts";
-import { ownCommand } from "../workers/worker-process.ts";
 import { type Action, logged } from "./action-log.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { healthTargets, healthUrl, type Targets } from "./healthcheck.ts";
 import { type Handover, handOver } from "./upgrade-restart.ts";
+import { takeSnapshot } from "./upgrade-snapshot.ts";
 import { requireTrusted, type TrustOptions } from "./upgrade-trust.ts";
 
 interface UpgradeOptions extends Place, TrustOptions {
@@ -56,32 +56,48 @@ interface Server extends Surroundings {
   readonly restart: Restart | null;
   /** Where it says that it is ready. */
   readonly health: Targets;
+  /** Removes what was copied to ask about it. */
+  release(): void;
 }
-
-/** How many snapshots stay in their folder. */
-const snapshotsKept = 3;
 
 /** Puts a newer executable in the place of the one that runs this, restarts the server, and goes back where that fails. */
 export const upgrade: Command<UpgradeOptions> = async (context, options) => {
   const server = findServer(context, options);
   const action: Action = { event: "upgrade", details: { from: context.version, file: options.from } };
-  return await logged(server.config, options.json, options.dryRun === true ? undefined : action, async () => {
-    const release = lockFile(dirname(server.executable));
-    if (release === null)
-      throw new CommandError(
-        `another upgrade of ${server.executable} is under way`,
-        "wait until that one is done",
-      );
-    try {
-      removeUnfinished(server.executable);
-      return await besideOf(server.executable, (staged) =>
-        upgradeTo(context, options, server, staged, action),
-      );
-    } finally {
-      release();
-    }
-  });
+  try {
+    return await logged(server.config, options.json, options.dryRun === true ? undefined : action, () =>
+      alone(server.executable, async () => {
+        removeUnfinished(server.executable);
+        return await besideOf(server.executable, (staged) =>
+          upgradeTo(context, options, server, staged, action),
+        );
+      }),
+    );
+  } finally {
+    server.release();
+  }
 };
+
+/** Runs `work` where no other upgrade of that executable is under way. @throws CommandError. */
+async function alone(executable: string, work: () => Promise<number>): Promise<number> {
+  let release: (() => void) | null;
+  try {
+    release = lockOwnFile(`${executable}.upgrade.lock`);
+  } catch (cause) {
+    throw new CommandError(
+      `${executable}.upgrade.lock cannot be made, or is not yours: ${reasonOf(cause)}; nothing was changed`,
+      "run it as root",
+      { cause },
+    );
+  }
+  if (release === null)
+    throw new CommandError(`another upgrade of ${executable} is under way`, "wait until that one is done");
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
 
 /** The unit that is meant where nobody says how the server is restarted. */
 const ownUnit = "latchkey.service";
@@ -112,14 +128,15 @@ function findServer(context: CommandContext, options: Options): Server {
     options.healthUrl === undefined
       ? healthTargets(config, "name the server by --health-url")
       : { targets: [healthUrl(options.healthUrl)] };
-  return {
+  const found = {
     config,
     executable,
-    environment: { ...context.workerEnvironment, ...(foreign?.environment ?? context.environment) },
     cwd: foreign?.cwd ?? context.cwd,
     restart: restart(),
     health: options.restart ? health() : { targets: [] },
   };
+  const { environment, release } = holdCredentials(foreign?.environment ?? context.environment);
+  return { ...found, environment: { ...context.workerEnvironment, ...environment }, release };
 }
 
 /** @throws CommandError where another one has to change it. */
@@ -193,12 +210,21 @@ async function upgradeTo(
   }
   const snapshot = options.snapshot ? await takeSnapshot(context, options, server) : null;
   const written: Journal = { from, to, sha256, snapshot, pending: schema.pending };
-  const isProven = journal === null || !(await isOf(journal, executable));
-  await exchange(executable, staged, written, isProven);
-  return await finish(options, { ...handover, journal: written }, action);
+  const isProven = journal === null || (await sha256Of(executable)) !== journal.sha256;
+  const whole = isProven ? written : joined(journal, written);
+  await exchange(executable, staged, whole, isProven);
+  return await finish(options, { ...handover, journal: whole }, action);
 }
 
-const isOf = async ({ sha256 }: Journal, executable: string) => (await sha256Of(executable)) === sha256;
+/** An upgrade after one that was cut short: the way back leads to before both. */
+function joined(first: Journal, second: Journal): Journal {
+  return {
+    ...second,
+    from: first.from,
+    snapshot: first.snapshot ?? second.snapshot,
+    pending: [...new Set([...first.pending, ...second.pending])],
+  };
+}
 
 /** From the exchange to the end. */
 async function finish(options: Options, handover: Handover, action: Action): Promise<number> {
@@ -206,7 +232,7 @@ async function finish(options: Options, handover: Handover, action: Action): Pro
   const { from, to, snapshot, pending } = journal;
   const { executable, restart } = server;
   const previous = previousOf(executable);
-  action.details = { ...action.details, snapshot, migrations: pending };
+  action.details = { ...action.details, from, snapshot, migrations: pending };
   const failure = restart === null ? null : await handOver({ ...handover, server: { ...server, restart } });
   if (failure !== null) throw failure;
   endJournal(executable);
@@ -252,27 +278,4 @@ function warnOfNoWayBack({ stderr }: CommandContext, config: Config, schema: Sch
   const known = migrations[config.database.driver === "sqlite" ? "sqlite" : "pg"].length;
   if (schema.pending.length > 0 && schema.minReader > known)
     stderr(`Warning: afterwards ${from} cannot work on the database any more: the way back is the snapshot`);
-}
-
-/** By `latchkey backup`, in a process of its own. @returns its path; null where there is no database yet. */
-async function takeSnapshot(
-  context: CommandContext,
-  { snapshotDir }: Options,
-  server: Server,
-): Promise<string | null> {
-  const { database, dataDir } = server.config;
-  if (database.driver === "sqlite" && !existsSync(database.path)) return null;
-  const folder =
-    snapshotDir === undefined ? join(dataDir, "before-upgrade") : resolve(context.cwd, snapshotDir);
-  const command = [...ownCommand(), "backup", folder, "--keep", String(snapshotsKept), "--json"];
-  const { status, printed, stderr } = await ask(command, server);
-  const { path, error } = (printed ?? {}) as {
-    readonly path?: string;
-    readonly error?: { readonly message: string; readonly remedy: string };
-  };
-  if (status === 0 && path !== undefined) return path;
-  throw new CommandError(
-    `no snapshot was made: ${error?.message ?? stderr.trim()}; nothing was changed`,
-    `${error?.remedy ?? "latchkey doctor"}; or add --no-snapshot where you have a backup`,
-  );
 }

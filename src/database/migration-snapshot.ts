@@ -1,10 +1,10 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { overwriteDurably } from "../durable-file.ts";
+import { giveToOwner, overwriteDurably } from "../durable-file.ts";
 import { CommandError, reasonOf } from "../errors.ts";
 import type { SchemaStatus } from "./apply-migrations.ts";
 import { checkSqlite, copySqlite, type SqliteContent } from "./copy-sqlite.ts";
-import { giveToOwner, restoreSqlite } from "./restore-sqlite.ts";
+import { restoreSqlite } from "./restore-sqlite.ts";
 
 /** What follows the database's name: the tag of the first migration that the copy is from before. */
 const ownSuffix = /^\.before-\d{4}_\w+$/;

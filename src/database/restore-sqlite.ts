@@ -1,7 +1,7 @@
 import { Database as SqliteDatabase } from "bun:sqlite";
-import { chownSync, existsSync, realpathSync, rmSync, statSync } from "node:fs";
+import { existsSync, realpathSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { createDurably, replaceDurably } from "../durable-file.ts";
+import { createDurably, giveToOwner, replaceDurably } from "../durable-file.ts";
 import { CommandError } from "../errors.ts";
 import { checkSqlite, copySqlite, type SqliteContent } from "./copy-sqlite.ts";
 import { identityOf, otherName, requireOwnLog } from "./open-file.ts";
@@ -128,13 +128,6 @@ function requireNoLog(path: string): void {
     `${path} is gone, but ${left.join(" and ")} of it is there`,
     `end the latchkey that runs on it, if one does; then: rm -f ${left.join(" ")}; and restore again`,
   );
-}
-
-/** Root restores for the user whose server it is. */
-export function giveToOwner(file: string, like: string): void {
-  if (process.geteuid?.() !== 0) return;
-  const { uid, gid } = statSync(like);
-  chownSync(file, uid, gid);
 }
 
 function inUse(path: string): CommandError {

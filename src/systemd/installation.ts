@@ -10,7 +10,7 @@ import {
   settingsText,
   sysusersText,
 } from "./service-files.ts";
-import { type SetSetting, withSettings } from "./settings-file.ts";
+import { linesSince, type SetSetting, withSettings } from "./settings-file.ts";
 import { findId, findProgram, type Step } from "./steps.ts";
 
 export interface Installing {
@@ -49,6 +49,7 @@ export function stepsOfInstallation({ root, executable, settings, starts }: Inst
             mode: 0o640,
             owner: "root:latchkey",
             text,
+            ...(present === undefined ? {} : { shown: linesSince(text, present) }),
           } as const,
         ]),
     { action: "directory", path: servicePaths.data, mode: 0o700, owner: "latchkey:latchkey" },
@@ -75,8 +76,12 @@ function live(starts: boolean): readonly Step[] {
   ];
 }
 
-/** What removes an installation. @param purges removes configuration, data and user, too. */
-export function stepsOfRemoval(root: string, purges: boolean): readonly Step[] {
+/**
+ * What removes an installation.
+ * @param purges removes configuration, data and user, too. @param isActive whether the service runs.
+ * @throws CommandError where `latchkey install` made none: what has these names is somebody else's.
+ */
+export function stepsOfRemoval(root: string, purges: boolean, isActive: boolean): readonly Step[] {
   requireNoPackage(
     root,
     "this latchkey is of Debian's package",
@@ -86,7 +91,19 @@ export function stepsOfRemoval(root: string, purges: boolean): readonly Step[] {
   const remove = (path: string): Step => ({ action: "remove", path });
   const isLive = root === "/";
   const hasUnit = existsSync(join(root, servicePaths.unit));
-  const hasUser = findId(root, "passwd", serviceUser) !== undefined;
+  const sysusers = join(root, servicePaths.sysusers);
+  const hasSysusers = existsSync(sysusers) && readFileSync(sysusers, "utf8") === sysusersText;
+  if (isActive && !hasUnit)
+    throw new CommandError(
+      `latchkey.service runs, and ${servicePaths.unit} is not there, by which latchkey install starts it`,
+      "systemctl status latchkey says whose it is; systemctl stop latchkey ends it",
+    );
+  if (!hasUnit && !hasSysusers)
+    throw new CommandError(
+      `latchkey install made nothing here: there is neither its ${join(root, servicePaths.unit)} nor its ${sysusers}`,
+      "remove by hand what somebody has put there by hand",
+    );
+  const hasUser = hasSysusers && findId(root, "passwd", serviceUser) !== undefined;
   const prefix = isLive ? [] : ["--prefix", root];
   const disable: Step = { action: "run", command: ["systemctl", "disable", "--now", "latchkey.service"] };
   const kept = [servicePaths.dropIns, servicePaths.configuration, servicePaths.data];
@@ -95,7 +112,7 @@ export function stepsOfRemoval(root: string, purges: boolean): readonly Step[] {
     remove(servicePaths.wanted),
     remove(servicePaths.unit),
     remove(servicePaths.executable),
-    ...(purges ? [...kept, servicePaths.sysusers].map(remove) : []),
+    ...(purges ? [...kept, ...(hasSysusers ? [servicePaths.sysusers] : [])].map(remove) : []),
     ...(isLive ? [{ action: "run", command: ["systemctl", "daemon-reload"] } as const] : []),
     ...(purges && hasUser ? [{ action: "run", command: ["userdel", ...prefix, serviceUser] } as const] : []),
   ];

@@ -20,6 +20,15 @@ export function withSettings(text: string, settings: readonly SetSetting[]): str
   return `${lines.join("\n")}\n`;
 }
 
+/** The lines of a text that another has not: what else is in the file stays its owner's secret. */
+export function linesSince(text: string, before: string): string {
+  const present = new Set(before.split("\n"));
+  return text
+    .split("\n")
+    .filter((line) => !present.has(line))
+    .join("\n");
+}
+
 /** As systemd.exec(5) reads it back. */
 function quoted(value: string): string {
   return /^(?:[\w./:@%+,=<>*-]+(?: [\w./:@%+,=<>*-]+)*)?$/.test(value)

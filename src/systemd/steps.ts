@@ -25,12 +25,14 @@ type Owner = "root:root" | "root:latchkey" | "latchkey:latchkey";
 
 /** Something that an installation does; paths are those of the system that is installed into. */
 export type Step =
+  /** @property shown what may be printed of the text; all of it, where this is missing. */
   | {
       readonly action: "write";
       readonly path: string;
       readonly mode: number;
       readonly owner: Owner;
       readonly text: string;
+      readonly shown?: string;
     }
   /** @property from a file of the system that runs. */
   | { readonly action: "copy"; readonly path: string; readonly mode: number; readonly from: string }

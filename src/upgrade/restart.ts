@@ -6,13 +6,16 @@ import { startedBy } from "../doctor/foreign-environment.ts";
 export interface Restart {
   /** Fit to print. */
   readonly how: string;
-  /** @returns why it failed, fit to print; null where it did not. */
-  run(): Promise<string | null>;
-  /** Ends the server, so that nothing starts it again meanwhile. Does nothing where nobody says how. */
-  stop(): Promise<void>;
+  /** Ends at that time at the latest. @returns why it failed, fit to print; null where it did not. */
+  run(ms: number): Promise<string | null>;
+  /** Ends the server, so that nothing starts it again meanwhile, or gives up. Does nothing where nobody says how. */
+  stop(ms: number): Promise<void>;
   /** Whether it is known that the server will not come up. */
   hasFailed(): Promise<boolean>;
 }
+
+/** How long systemd may take to say what state a unit is in. */
+const questionMs = 10_000;
 
 /** A unit of systemd's. @throws CommandError where it does not run `executable`. */
 export function systemdRestart(unit: string, executable: string, path: string): Restart {
@@ -29,19 +32,21 @@ export function systemdRestart(unit: string, executable: string, path: string): 
       `${started} upgrade --from …`,
       { wrongInput: "another_executable" },
     );
-  const call = async (...args: readonly string[]) =>
-    await outcome([systemctl, ...args, unit], `systemctl ${args.join(" ")} ${unit}`);
+  const call = async (ms: number, ...args: readonly string[]) =>
+    await outcome([systemctl, ...args, unit], `systemctl ${args.join(" ")} ${unit}`, ms);
   return {
     how: `systemctl restart ${unit}`,
-    async run() {
+    async run(ms) {
+      const deadline = performance.now() + ms;
       // After a few failures in a row it would not start it any more.
-      await call("reset-failed");
-      return await call("restart");
+      await call(ms, "reset-failed");
+      // A unit may start for as long as it likes, and this waits for it.
+      return await call(deadline - performance.now(), "restart");
     },
-    async stop() {
-      await call("stop");
+    async stop(ms) {
+      await call(ms, "stop");
     },
-    hasFailed: async () => (await call("--quiet", "is-failed")) === null,
+    hasFailed: async () => (await call(questionMs, "--quiet", "is-failed")) === null,
   };
 }
 
@@ -49,7 +54,7 @@ export function systemdRestart(unit: string, executable: string, path: string): 
 export function commandRestart(command: string, path: string, cwd: string): Restart {
   return {
     how: command,
-    run: () => outcome(["/bin/sh", "-c", command], command, { PATH: path }, cwd),
+    run: (ms) => outcome(["/bin/sh", "-c", command], command, ms, { PATH: path }, cwd),
     async stop() {},
     hasFailed: async () => false,
   };
@@ -63,10 +68,11 @@ function realOf(path: string): string {
   }
 }
 
-/** What it says goes to stderr, where it does not mix with data. */
+/** What it says goes to stderr, where it does not mix with data. What takes longer is killed. */
 async function outcome(
   command: readonly string[],
   name: string,
+  ms: number,
   env?: Readonly<Record<string, string>>,
   cwd?: string,
 ): Promise<string | null> {
@@ -75,6 +81,18 @@ async function outcome(
     ...(env === undefined ? {} : { env: { ...env } }),
     ...(cwd === undefined ? {} : { cwd }),
   });
+  let isLate = false;
+  const limit = setTimeout(
+    () => {
+      isLate = true;
+      child.kill("SIGKILL");
+    },
+    Math.max(ms, 0),
+  );
   await child.exited;
-  return child.exitCode === 0 ? null : `${name} ended with ${child.signalCode ?? child.exitCode}`;
+  clearTimeout(limit);
+  if (child.exitCode === 0) return null;
+  return isLate
+    ? `${name} did not end within ${Math.round(ms / 100) / 10} s`
+    : `${name} ended with ${child.signalCode ?? child.exitCode}`;
 }

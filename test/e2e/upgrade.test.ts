@@ -1,7 +1,16 @@
 import { Database } from "bun:sqlite";
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, onTestFinished, setDefaultTimeout, test } from "bun:test";
+import { lockFile } from "../../src/file-lock.ts";
 import { createClient } from "../support/client.ts";
 import { buildExecutable, runLatchkey } from "../support/executable.ts";
 import {
@@ -201,7 +210,7 @@ describe("latchkey upgrade", () => {
     async (fails) => {
       const machine = await open();
       machine.set({ NEXT_FAILS: fails });
-      const { exitCode, stderr } = await machine.upgrade(download, [...key, "--timeout", "1"]);
+      const { exitCode, stderr } = await machine.upgrade(download, [...key, "--timeout", "30"]);
       expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`${current} is back, and answers`)]);
       expect(splitLog(stderr).log).toMatchObject([
         { event: "upgrade", outcome: "failure", reason: "failed" },
@@ -223,7 +232,7 @@ describe("latchkey upgrade", () => {
   test("puts the database back where the one before cannot work on it, if nothing was acknowledged", async () => {
     const machine = await open();
     machine.set({ NEXT_FAILS: "after migration", NEXT_MIN_READER: "99" });
-    const { exitCode, stderr } = await machine.upgrade(download, [...key, "--timeout", "1"]);
+    const { exitCode, stderr } = await machine.upgrade(download, [...key, "--timeout", "30"]);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining("the database is what it was before")]);
     expect([await machine.serving(), await machine.isSignedIn(), await isNew(machine)]).toEqual([
       current,
@@ -235,7 +244,7 @@ describe("latchkey upgrade", () => {
   test("keeps the new one where the one before cannot work on the database and something was acknowledged", async () => {
     const machine = await open();
     machine.set({ NEXT_FAILS: "unhealthy", NEXT_MIN_READER: "99" });
-    const upgrading = machine.upgrade(download, [...key, "--timeout", "3"]);
+    const upgrading = machine.upgrade(download, [...key, "--timeout", "10"]);
     while ((await machine.serving()) !== nextVersion) await Bun.sleep(20);
     const ben = createClient(machine.origin);
     const { error } = await ben.auth.signUp.email({
@@ -253,13 +262,117 @@ describe("latchkey upgrade", () => {
     expect(besideIn(machine.executable)).toEqual(["latchkey", "latchkey.previous"]);
   });
 
+  test("does not wait for a restart that does not end", async () => {
+    const machine = await open();
+    const { exitCode, stderr } = await machine.upgrade(download, [...key, "--timeout", "1"], {
+      restart: "exec sleep 3600",
+    });
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("did not end within 1 s; going back")]);
+    expect([besideIn(machine.executable), await machine.version(), await machine.serving()]).toEqual([
+      ["latchkey"],
+      `latchkey ${current}`,
+      current,
+    ]);
+  });
+
+  test("starts the new one again where the way back fails at a step", async () => {
+    const machine = await open();
+    machine.set({ NEXT_FAILS: "after migration" });
+    const restart = `rm -f ${machine.executable}.previous; ${machine.restartCommand}`;
+    const { exitCode, stderr } = await machine.upgrade(download, [...key, "--timeout", "30"], { restart });
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`${current} cannot take its place`)]);
+    expect([machine.restarts(), besideIn(machine.executable)]).toEqual([2, ["latchkey"]]);
+  });
+
+  test("after one that was cut short, goes back to before both", async () => {
+    const machine = await open();
+    machine.set({ NEXT_MIN_READER: "99" });
+    const restart = `${machine.restartCommand}; kill -9 $PPID`;
+    expect((await machine.upgrade(download, key, { restart })).exitCode).toBe(137);
+    expect([await machine.serving(), await isNew(machine)]).toEqual([nextVersion, true]);
+    machine.set({ NEXT_FAILS: "start", NEXT_MIN_READER: "99" });
+    const other = join(temporaryDirectory("other"), "latchkey");
+    writeFileSync(other, Buffer.concat([readFileSync(next), Buffer.from("other bytes")]), { mode: 0o755 });
+    const third = await downloadOf(other);
+    const { exitCode, stderr } = await machine.upgrade(third, [
+      ...key,
+      "--allow-downgrade",
+      "--timeout",
+      "30",
+    ]);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`${current} is back, and answers`)]);
+    expect(stderr).toContain("the database is what it was before");
+    expect([await machine.serving(), await machine.isSignedIn(), await isNew(machine)]).toEqual([
+      current,
+      true,
+      false,
+    ]);
+  });
+
+  test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+    "decides by the credentials that went away with the service (needs root)",
+    async () => {
+      const machine = await open();
+      // As systemd does with LoadCredential=: there from the start on, and gone when it fails.
+      const folder = `/run/credentials/latchkey-test-${crypto.randomUUID()}.service`;
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      const source = join(temporaryDirectory("credentials"), "secret");
+      writeFileSync(source, machine.database.env["BETTER_AUTH_SECRET"] ?? "", { mode: 0o600 });
+      const load = `mkdir -p ${folder}; cp ${source} ${folder}/secret`;
+      const restart = `${load}; ${machine.restartCommand} || { rm -r ${folder}; exit 1; }`;
+      expect(Bun.spawnSync(["sh", "-ec", load]).exitCode).toBe(0);
+      machine.set({
+        NEXT_FAILS: "after migration",
+        NEXT_MIN_READER: "99",
+        BETTER_AUTH_SECRET: "",
+        BETTER_AUTH_SECRET_FILE: `${folder}/secret`,
+      });
+      const held = () => readdirSync("/run").filter((name) => name.startsWith("latchkey-upgrade-"));
+      const before = held();
+      const { exitCode, stderr } = await machine.upgrade(download, [...key, "--timeout", "30"], { restart });
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining("the database is what it was before")]);
+      expect([await machine.serving(), await machine.isSignedIn(), held()]).toEqual([current, true, before]);
+    },
+  );
+
+  test("is not kept from its work by who locks the executable's folder", async () => {
+    const machine = await open();
+    const release = lockFile(dirname(machine.executable));
+    const { exitCode, stderr } = await machine.upgrade(download, [...key, "--dry-run"]);
+    release?.();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect([release === null, besideIn(machine.executable)]).toEqual([false, ["latchkey"]]);
+    // Nor is a link followed that somebody has put in its place.
+    const target = join(temporaryDirectory("target"), "target");
+    symlinkSync(target, `${machine.executable}.upgrade.lock`);
+    const refused = await machine.upgrade(download, [...key, "--dry-run"]);
+    expect([refused.exitCode, refused.stderr, existsSync(target)]).toEqual([
+      1,
+      expect.stringContaining("nothing was changed"),
+      false,
+    ]);
+  });
+
+  test("puts no snapshot where the service's user leads it", async () => {
+    const machine = await open();
+    const target = temporaryDirectory("target");
+    symlinkSync(target, join(dirname(fileOf(machine)), "before-upgrade"));
+    const { exitCode, stderr } = await machine.upgrade(download, key);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("before-upgrade is no folder")]);
+    expect([readdirSync(target), besideIn(machine.executable), machine.restarts()]).toEqual([
+      [],
+      ["latchkey"],
+      0,
+    ]);
+  });
+
   test("killed as it restarts, goes on when it is run again; two at once are one", async () => {
     const machine = await open();
     const killed = await machine.upgrade(download, key, { restart: "kill -9 $PPID" });
     expect([killed.exitCode, await machine.version()]).toEqual([137, `latchkey ${nextVersion}`]);
     expect([await machine.serving(), besideIn(machine.executable)]).toEqual([
       current,
-      ["latchkey", "latchkey.previous", "latchkey.upgrade"],
+      ["latchkey", "latchkey.previous", "latchkey.upgrade", "latchkey.upgrade.lock"],
     ]);
     const results = await Promise.all([machine.upgrade(download, key), machine.upgrade(download, key)]);
     const [ok, refused] = results.toSorted((one, other) => one.exitCode - other.exitCode);

@@ -32,6 +32,8 @@ export interface UpgradeMachine {
   command(file: string, args?: readonly string[], options?: { restart?: string }): readonly string[];
   /** The installed one's version, by its own word. */
   version(): Promise<string>;
+  /** The shell's command that restarts it, and fails where it does not come up. */
+  readonly restartCommand: string;
   /** How often a restart was asked for. */
   restarts(): number;
   /** What the server says of its version; null where none answers. */
@@ -52,6 +54,7 @@ export async function openUpgradeMachine(
   const folder = temporaryDirectory("machine");
   const envFile = join(folder, "latchkey.env");
   const request = join(folder, "restart");
+  const failed = join(folder, "failed");
   let more: Readonly<Record<string, string>> = {};
   const port = freePort();
   const environment = () => ({ ...database.env, PORT: String(port), LATCHKEY_LIMITS: "off", ...more });
@@ -83,10 +86,12 @@ export async function openUpgradeMachine(
       if (!existsSync(request)) continue;
       restarts += 1;
       await start();
+      if (server === null) writeFileSync(failed, "");
+      else rmSync(failed, { force: true });
       rmSync(request, { force: true });
     }
   })();
-  const restartCommand = `touch ${request}; while [ -e ${request} ]; do sleep 0.02; done`;
+  const restartCommand = `touch ${request}; while [ -e ${request} ]; do sleep 0.02; done; test ! -e ${failed}`;
   const command: UpgradeMachine["command"] = (file, args = [], { restart = restartCommand } = {}) => [
     "upgrade",
     "--from",
@@ -108,6 +113,7 @@ export async function openUpgradeMachine(
       write();
     },
     command,
+    restartCommand,
     upgrade: (file, args, options) =>
       runLatchkey(command(file, args, options), {
         executable,

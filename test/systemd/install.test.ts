@@ -15,7 +15,9 @@ import {
   isUnchangedUnit,
   packagedUnit,
   settingsText,
+  sysusersText,
 } from "../../src/systemd/service-files.ts";
+import { stepsOfRemoval } from "../../src/systemd/installation.ts";
 import { withSettings } from "../../src/systemd/settings-file.ts";
 import { environmentIn, readForeignEnvironment } from "../../src/doctor/foreign-environment.ts";
 import { buildExecutable, runLatchkey } from "../support/executable.ts";
@@ -267,6 +269,58 @@ describe.skipIf(!isLinux)("latchkey install", () => {
       expect(readFileSync(join(root, "etc/passwd"), "utf8")).not.toContain("latchkey");
       expect(empty.every((line) => existsSync(join(root, line.split(" ")[0] ?? "")))).toBe(true);
     });
+  });
+
+  test("prints of settings that are there only what it changes", async () => {
+    const root = emptyImage();
+    mkdirSync(join(root, "etc/latchkey"));
+    const path = join(root, "etc/latchkey/latchkey.env");
+    const canary = crypto.randomUUID();
+    writeFileSync(path, `DATABASE_URL=postgres://a:${canary}@127.0.0.1/a\nPORT=4000\n`);
+    const run = (...args: readonly string[]) =>
+      runLatchkey(["install", "--root", root, "--set", "PORT=80", ...args]);
+    const printed = [await run("--print"), await run("--print", "--json")];
+    if (isRoot) printed.push(await run("--json"));
+    for (const { exitCode, stdout, stderr } of printed) {
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(stdout).toContain("PORT=80");
+      expect(stdout).not.toContain(canary);
+    }
+    if (isRoot) expect(readFileSync(path, "utf8")).toContain(`${canary}@127.0.0.1/a\nPORT=80\n`);
+  });
+
+  test.skipIf(!isRoot)("uninstall removes nothing where install made nothing", async () => {
+    const root = emptyImage();
+    for (const folder of ["usr/local/bin", "var/lib/latchkey", "etc/latchkey", "etc/sysusers.d"])
+      mkdirSync(join(root, folder), { recursive: true });
+    writeFileSync(join(root, "usr/local/bin/latchkey"), "by hand");
+    writeFileSync(join(root, "etc/sysusers.d/latchkey.conf"), "u latchkey 4321\n");
+    const before = tree(root);
+    const passwd = readFileSync(join(root, "etc/passwd"), "utf8");
+    for (const args of [["uninstall"], ["uninstall", "--purge"]]) {
+      const { exitCode, stderr } = await runLatchkey([...args, "--root", root]);
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 1,
+        stderr: expect.stringContaining("latchkey install made nothing here"),
+      });
+    }
+    expect(tree(root)).toEqual(before);
+    // With its unit there, the user and the file that makes it are somebody else's all the same.
+    mkdirSync(join(root, "etc/systemd/system"), { recursive: true });
+    writeFileSync(join(root, "etc/systemd/system/latchkey.service"), installedUnit());
+    expect((await runLatchkey(["uninstall", "--purge", "--root", root])).exitCode).toBe(0);
+    expect(tree(root).filter((line) => line.includes("latchkey"))).toEqual([
+      "etc/sysusers.d/latchkey.conf 644 0:0",
+    ]);
+    expect(readFileSync(join(root, "etc/passwd"), "utf8")).toBe(passwd);
+  });
+
+  test("uninstall refuses a service that runs by another unit", () => {
+    const root = emptyImage();
+    mkdirSync(join(root, "etc/sysusers.d"));
+    writeFileSync(join(root, "etc/sysusers.d/latchkey.conf"), sysusersText);
+    expect(() => stepsOfRemoval(root, false, true)).toThrow("latchkey.service runs");
+    expect(stepsOfRemoval(root, false, false).length).toBeGreaterThan(0);
   });
 
   test.skipIf(!isRoot)("leaves a package's service, and a unit of somebody else's, alone", async () => {
