@@ -42,8 +42,8 @@ export const uninstall: Command<Options & { readonly purge?: boolean }> = async 
   { print = false, root: folder, purge = false, json },
 ) => {
   const root = rootOf(context, folder);
-  const steps = stepsOfRemoval(root, purge, root === "/" && isActive());
   if (!print) requireRoot("uninstall", root);
+  const steps = stepsOfRemoval(root, purge, root === "/" && isActive());
   const end = say(context, steps, { print, json, root });
   if (!json && !print && !purge)
     context.stdout(

@@ -87,7 +87,7 @@ async function goBack(handover: Handover<Restart>, why: string): Promise<Command
   const { executable, restart } = server;
   const { from, to } = journal;
   context.stderr(`${why}; going back to ${from}`);
-  await restart.stop(handover.timeoutMs);
+  await restart.stop();
   // From here on the server is stopped: whatever goes wrong, one of the two has to start it again.
   const database = await freeDatabase(handover).catch(
     (error: unknown): Found => taken(handover, reasonOf(error), journal.snapshot),

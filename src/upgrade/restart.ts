@@ -9,11 +9,13 @@ export interface Restart {
   /** Ends at that time at the latest. @returns why it failed, fit to print; null where it did not. */
   run(ms: number): Promise<string | null>;
   /** Ends the server, so that nothing starts it again meanwhile, or gives up. Does nothing where nobody says how. */
-  stop(ms: number): Promise<void>;
+  stop(): Promise<void>;
   /** Whether it is known that the server will not come up. */
   hasFailed(): Promise<boolean>;
 }
 
+/** Longer than a unit has by itself, which kills its processes then. */
+const stopMs = 300_000;
 /** How long systemd may take to say what state a unit is in. */
 const questionMs = 10_000;
 
@@ -43,8 +45,8 @@ export function systemdRestart(unit: string, executable: string, path: string): 
       // A unit may start for as long as it likes, and this waits for it.
       return await call(deadline - performance.now(), "restart");
     },
-    async stop(ms) {
-      await call(ms, "stop");
+    async stop() {
+      await call(stopMs, "stop");
     },
     hasFailed: async () => (await call(questionMs, "--quiet", "is-failed")) === null,
   };

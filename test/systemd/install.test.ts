@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { generateSecret } from "../../src/data-directory.ts";
 import { settingList } from "../../src/config/settings.ts";
 import {
   installedUnit,
@@ -275,8 +276,8 @@ describe.skipIf(!isLinux)("latchkey install", () => {
     const root = emptyImage();
     mkdirSync(join(root, "etc/latchkey"));
     const path = join(root, "etc/latchkey/latchkey.env");
-    const canary = crypto.randomUUID();
-    writeFileSync(path, `DATABASE_URL=postgres://a:${canary}@127.0.0.1/a\nPORT=4000\n`);
+    const canary = generateSecret();
+    writeFileSync(path, `BETTER_AUTH_SECRET=${canary}\nPORT=4000\n`);
     const run = (...args: readonly string[]) =>
       runLatchkey(["install", "--root", root, "--set", "PORT=80", ...args]);
     const printed = [await run("--print"), await run("--print", "--json")];
@@ -286,7 +287,7 @@ describe.skipIf(!isLinux)("latchkey install", () => {
       expect(stdout).toContain("PORT=80");
       expect(stdout).not.toContain(canary);
     }
-    if (isRoot) expect(readFileSync(path, "utf8")).toContain(`${canary}@127.0.0.1/a\nPORT=80\n`);
+    if (isRoot) expect(readFileSync(path, "utf8")).toBe(`BETTER_AUTH_SECRET=${canary}\nPORT=80\n`);
   });
 
   test.skipIf(!isRoot)("uninstall removes nothing where install made nothing", async () => {
