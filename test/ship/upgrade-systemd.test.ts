@@ -36,10 +36,10 @@ describe.skipIf(reason !== null)(
     };
     const isSignedIn = async () =>
       (await root.fetch("http://localhost/api/auth/verify", { headers: { cookie } })).status === 200;
-    const fail = async (how: string) => {
+    const fail = async (how: string, more = "") => {
       const folder = join(root.path, "etc/systemd/system/latchkey.service.d");
       mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, "fail.conf"), `[Service]\nEnvironment=${how}\n`);
+      writeFileSync(join(folder, "fail.conf"), `[Service]\nEnvironment=${how}\n${more}\n`);
       await sh("systemctl daemon-reload");
     };
 
@@ -83,6 +83,28 @@ describe.skipIf(reason !== null)(
       expect(stderr).toContain("the database is what it was before");
       expect([await serving(), await isSignedIn()]).toEqual(["0.1.0", true]);
       expect(await sh("stat --format=%U:%G /var/lib/latchkey/latchkey.db")).toBe("latchkey:latchkey");
+    });
+
+    test("decides so where a credential, which goes away with the service, holds a setting", async () => {
+      const credential =
+        "LoadCredential=secret:/var/lib/latchkey/secret\nEnvironment=BETTER_AUTH_SECRET_FILE=%d/secret";
+      await fail('"NEXT_FAILS=after migration" NEXT_MIN_READER=99', credential);
+      await sh("systemctl restart latchkey");
+      const { exitCode, stderr } = await run(commands("upgrade"));
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining("0.1.0 is back, and answers")]);
+      expect(stderr).toContain("the database is what it was before");
+      expect([await serving(), await isSignedIn()]).toEqual(["0.1.0", true]);
+      expect(await sh("ls /run | grep latchkey-upgrade || true")).toBe("");
+    });
+
+    test("goes back where a start does not end, for which the unit would wait for ever", async () => {
+      const waits = "ExecStartPre=/bin/sh -c '! /usr/local/bin/latchkey version | grep -q 0.2 || sleep 3600'";
+      await fail("NEXT_NOTHING=1", waits);
+      const [, line = ""] = commands("upgrade").trim().split("\n");
+      const { exitCode, stderr } = await run(`${line} --timeout 5`);
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining("did not end within")]);
+      expect(stderr).toContain("0.1.0 is back, and answers");
+      expect([await serving(), await isSignedIn()]).toEqual(["0.1.0", true]);
     });
 
     test("exchanges the executable, migrates, and signs nobody out; by hand there is a way back", async () => {
