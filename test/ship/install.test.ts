@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeCertificate } from "../support/certificate.ts";
 import { buildExecutable } from "../support/executable.ts";
@@ -267,6 +267,19 @@ describe.skipIf(reason !== null)(
         expect(refused.stderr).toContain("is not as latchkey install wrote it");
       }
       writeFileSync(unit, own);
+    });
+
+    test("uninstall removes nothing under a service that runs without its unit", async () => {
+      const unit = join(root.path, "etc/systemd/system", service);
+      const own = readFileSync(unit, "utf8");
+      rmSync(unit);
+      await sh("systemctl daemon-reload");
+      const refused = await root.run(["latchkey", "uninstall", "--purge"]);
+      writeFileSync(unit, own);
+      await sh("systemctl daemon-reload");
+      expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+      expect(refused.stderr).toContain("latchkey.service runs");
+      expect(await verify(cookie)).toBe(200);
     });
 
     test("uninstall keeps accounts and settings, and an installation later goes on with them", async () => {
