@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import { CommandError } from "../errors.ts";
+import { CommandError, reasonOf } from "../errors.ts";
 
 /** What a backup in a folder is called, with its instant. */
 const ownName = /^latchkey-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.(?:db|dump)$/;
@@ -26,9 +26,17 @@ export function requireRoom(given: string, keep: number | undefined): void {
   const wrong = (message: string, remedy: string) =>
     new CommandError(message, remedy, { wrongInput: "unusable_path" });
   if (keep !== undefined) {
-    if (found === undefined) mkdirSync(given, { recursive: true });
-    else if (!found.isDirectory())
+    if (found?.isDirectory() === false)
       throw wrong(`${given} is not a folder`, "name a folder with --keep, or leave --keep away");
+    try {
+      if (found === undefined) mkdirSync(given, { recursive: true });
+      accessSync(given, constants.W_OK);
+    } catch (error) {
+      throw new CommandError(
+        `${given} cannot be written to: ${reasonOf(error)}`,
+        "give the folder to the user that makes the backups; a systemd service takes ReadWritePaths= as well (docs/install.md)",
+      );
+    }
   } else if (found?.isDirectory() === true)
     throw wrong(`${given} is a folder`, `name a file in it, or add --keep 7`);
   else if (!existsSync(dirname(given)))

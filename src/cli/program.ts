@@ -44,13 +44,16 @@ export async function runProgram(argv: readonly string[], context: CommandContex
   const program = createProgram(context, (result) => {
     status = result;
   });
-  const named = argv.find((argument) => program.commands.some((command) => command.name() === argument));
+  const first = (commands: readonly Program[] = []) =>
+    argv.flatMap((argument) => commands.find((command) => command.name() === argument) ?? [])[0];
+  const named = first(program.commands);
+  const part = first(named?.commands);
   try {
     requireKnownCommand(program, argv);
     await program.parseAsync(argv, { from: "user" });
     return status;
   } catch (error) {
-    const usage = named === undefined ? "latchkey --help" : `latchkey ${named} --help`;
+    const usage = ["latchkey", named?.name(), part?.name(), "--help"].filter(Boolean).join(" ");
     if (error instanceof CommanderError && error.exitCode === 0) return exitStatus.ok;
     const json = argv.includes("--json");
     if (!(error instanceof CommanderError)) return reportFailure(error, context, json);

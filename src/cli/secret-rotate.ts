@@ -63,7 +63,9 @@ async function changeList(
     if (json) context.stdout(JSON.stringify({ path, secrets: list.length + 1, dropFrom }));
     else {
       context.stdout(`${path}: a new secret signs, and ${counted(list.length, "an old one")} still counts`);
-      context.stdout(`From ${dropFrom} on nobody needs what is old: latchkey secret rotate --drop-old`);
+      context.stdout(
+        `From ${dropFrom} on nobody needs what is old: latchkey secret rotate --drop-old${placed(options)}`,
+      );
     }
     context.stderr(
       "A secret that was saved elsewhere is old now: save it again, or make a backup --with-secret",
@@ -73,6 +75,12 @@ async function changeList(
     process.umask(umask);
     release();
   }
+}
+
+/** The option by which the same server is named again; a process may be another by then. */
+function placed({ unit, envFile }: Place): string {
+  if (unit !== undefined) return ` --unit ${unit}`;
+  return envFile === undefined ? "" : ` --env-file ${envFile}`;
 }
 
 /** Removes those that signed for the last time longer ago than any session lasts. */

@@ -48,7 +48,8 @@ async function sqliteChecks(path: string, now: () => number): Promise<readonly C
 }
 
 function absentFileCheck(path: string): Check {
-  const remedy = "latchkey migrate, or start the server, which makes it";
+  const remedy =
+    "start the server, which makes it; of one that runs elsewhere name the environment by --unit, --env-file or --pid";
   return warned("database", `there is none yet at ${path}`, remedy);
 }
 

@@ -29,7 +29,7 @@ test.skipIf(typeof nginx === "string")(
       .split("\n");
     expect([packages, reload, rest]).toEqual([
       "apt-get install nginx certbot",
-      "systemctl reload nginx",
+      "systemctl reload-or-restart nginx",
       ["nginx -t", "systemctl reload nginx"],
     ]);
     const here = (text: string) =>

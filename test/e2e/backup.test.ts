@@ -241,4 +241,12 @@ describe("latchkey backup", () => {
     expect(stderr).toMatch(/^Try: .+\n$/m);
     expect(readdirSync(server.dir).toSorted()).toEqual(before);
   });
+
+  test("says what to do about a folder that it cannot make", async () => {
+    // Nobody makes one there, root neither.
+    const { exitCode, stderr } = await backup("/proc/latchkey-backups", "--keep", "3");
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^Error: \/proc\/latchkey-backups cannot be written to: .*$/m);
+    expect(stderr).toMatch(/^Try: .*ReadWritePaths=/m);
+  });
 });

@@ -42,7 +42,10 @@ describe("latchkey users", () => {
     { args: ["list", "--limit", "1001"], says: "It is no whole number from 1 to 1000." },
     { args: ["list", "--search", ""], says: "It is no text of 1 to 254 characters." },
     { args: ["list", "--after", "bogus"], says: "--after: is no cursor" },
-    { args: ["create", "ann@example.com"], says: "required option '--name <name>' not specified" },
+    {
+      args: ["create", "ann@example.com"],
+      says: "required option '--name <name>' not specified\nTry: latchkey users create --help",
+    },
     { args: ["create", "ann", "--name", "Ann"], says: "email: Invalid email" },
     { args: ["create", "ann@example.com", "--name", " "], says: "name: is missing." },
     { args: ["create", "ann@example.com", "--name", "x".repeat(101)], says: "name: is too long" },
