@@ -31,7 +31,7 @@ export const install: Command<
   if (print || json || root !== "/") return end;
   const { stdout } = context;
   stdout(`Settings  ${servicePaths.settings}, read at the start: systemctl restart latchkey`);
-  stdout("Log       journalctl --unit latchkey");
+  stdout("Log       journalctl -u latchkey -o cat");
   stdout(starts ? `Running   ${statusText()}` : "Start it  systemctl start latchkey");
   return end;
 };

@@ -112,6 +112,8 @@ export function stepsOfRemoval(root: string, purges: boolean, isActive: boolean)
     remove(servicePaths.wanted),
     remove(servicePaths.unit),
     remove(servicePaths.executable),
+    // Of an upgrade.
+    remove(`${servicePaths.executable}.previous`),
     ...(purges ? [...kept, ...(hasSysusers ? [servicePaths.sysusers] : [])].map(remove) : []),
     ...(isLive ? [{ action: "run", command: ["systemctl", "daemon-reload"] } as const] : []),
     ...(purges && hasUser ? [{ action: "run", command: ["userdel", ...prefix, serviceUser] } as const] : []),
