@@ -1,6 +1,5 @@
 import type { KeyObject } from "node:crypto";
 import { FlattenedSign, type JWK } from "jose";
-import { retryAfterMaxMs } from "./schedule.ts";
 
 const requestTimeoutMs = 30_000;
 /** A nonce is used up by another request, or ends: RFC 8555 §6.5 has it tried again. */
@@ -134,9 +133,9 @@ function jsonOf(text: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
-/** Seconds or a date: RFC 9110 §10.2.3. A day at the most. */
+/** Seconds or a date: RFC 9110 §10.2.3. In ms; who waits so long has a bound of its own. */
 function retryAfterOf({ headers }: Response): number {
   const written = headers.get("retry-after") ?? "";
   const ms = /^\d+$/.test(written) ? Number(written) * 1_000 : Date.parse(written) - Date.now();
-  return Number.isNaN(ms) ? 0 : Math.min(retryAfterMaxMs, Math.max(0, ms));
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
 }
