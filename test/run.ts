@@ -19,7 +19,7 @@ const slow = [
   shipping,
   "test/{build,check}.test.ts",
   "test/cli/doctor-{database,mail}.test.ts",
-  "test/database/{begin,migrate}.test.ts",
+  "test/database/{begin,migrate,neon-log-in}.test.ts",
   "test/database/adopt/**",
   "test/database/sessions/{neon,postgres}-sessions.test.ts",
   "test/docs/{clients-api,clients-pages,clients-tests,three-names}.test.ts",

@@ -15,6 +15,7 @@ import {
   queryTimeoutMs,
 } from "./server-statements.ts";
 import { createIdleWatch } from "./idle-watch.ts";
+import { NeonClient } from "./neon-log-in.ts";
 import { repeatLost, storeFailure, storeUnavailable } from "./store-error.ts";
 import * as schema from "./schema.postgres.ts";
 
@@ -113,6 +114,7 @@ function openPool(
     // Nothing else at the start: poolers refuse what they cannot keep for a client.
     application_name: "latchkey",
   });
+  pool.Client = NeonClient;
   // An idle connection that is cut raises `error` on the pool; unheard, it would end the process.
   pool.on("error", onError);
   // One that is cut while in use does so on the connection; its query fails of it, too.
