@@ -74,7 +74,7 @@ const owned: readonly Rule[] = [
   },
   {
     says: "classes are errors, but for what a library wants to be extended",
-    owners: /^src\/auth\/limiter\.ts$/,
+    owners: /^src\/(?:auth\/limiter|database\/neon-log-in)\.ts$/,
     broken: ({ text }) =>
       [...code(text).matchAll(/^\s*(?:export )?(?:abstract )?class \w+([^{]*)/gm)].some(
         ([, heritage = ""]) => !/\bextends (?:App)?Error\b/.test(heritage),
@@ -136,6 +136,7 @@ const areas = [
   "durable-file",
   "file-lock",
   "libc",
+  "backup-folder",
   "errors",
   "routes",
   "error-codes",

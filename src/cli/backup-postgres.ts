@@ -6,7 +6,7 @@ import { openAsGuest } from "../database/open.ts";
 import { CommandError } from "../errors.ts";
 import { lockFile } from "../file-lock.ts";
 import type { Action } from "./action-log.ts";
-import { backupNameAt, removeOldest, removeUnfinished, requireRoom } from "./backup-folder.ts";
+import { backupNameAt, removeOldest, removeUnfinished, requireRoom } from "../backup-folder.ts";
 import {
   backupServer,
   lifetimeBy,

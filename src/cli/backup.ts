@@ -10,7 +10,7 @@ import { CommandError } from "../errors.ts";
 import { lockFile } from "../file-lock.ts";
 import { endWithParent } from "../workers/parent-end.ts";
 import { type Action, logged } from "./action-log.ts";
-import { backupNameAt, newestBackup, removeOldest, removeUnfinished, requireRoom } from "./backup-folder.ts";
+import { backupNameAt, newestBackup, removeOldest, removeUnfinished, requireRoom } from "../backup-folder.ts";
 import { backupPostgres } from "./backup-postgres.ts";
 import { type Command, type CommandContext, exitStatus } from "./command.ts";
 import { requireEmbedded } from "./dump-command.ts";

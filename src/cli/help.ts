@@ -31,8 +31,8 @@ With --status: exit status 0 when the schema is up to date, 1 when migrations ar
 With --json: {"driver":…,"applied":[…]}, also "snapshot", the copy, where one was made, and with --status {"driver":…,"applied":[…],"pending":[…],"unknown":[…],"minReader":…}`,
   doctor: `
 It changes nothing and runs every check even when others fail: configuration, secret, database reach, latency and
-clock, schema, rows, file modes, free disk, the session cookie's reach to each trusted origin, proxies, the mail server and the
-DNS records of the sender's domain; it sends nothing without --send-test, and knows a DKIM record by --dkim-selector alone. It looks at the
+clock, schema, rows, file modes, free disk, scheduled backups, the session cookie's reach to each trusted origin, proxies, the
+mail server and the DNS records of the sender's domain; it sends nothing without --send-test, and knows a DKIM record by --dkim-selector alone. It looks at the
 environment of the shell that it is started in, or with one of its options at that of the server itself:
   latchkey doctor --unit latchkey    latchkey doctor --env-file /etc/latchkey/latchkey.env    latchkey doctor --pid 1234
 With --url it asks an installation from outside instead: certificate, redirect from http, HSTS, clock, cookie, pages, verify,

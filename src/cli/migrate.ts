@@ -11,7 +11,7 @@ import type { Place } from "../doctor/foreign-environment.ts";
 import { loadSecrets, prepareDataDirectory } from "../data-directory.ts";
 import { type Action, logged } from "./action-log.ts";
 import { type Command, type CommandContext, exitStatus, printFailure } from "./command.ts";
-import { loadConfigAt, requireOwnFile, requireOwnFolder } from "./place.ts";
+import { loadConfigAt, placeOptions, requireOwnFile, requireOwnFolder } from "./place.ts";
 
 /** Applies what the schema lacks, or with `status` says so and changes nothing. */
 export const migrate: Command<Place & { readonly status?: true }> = async (
@@ -20,7 +20,7 @@ export const migrate: Command<Place & { readonly status?: true }> = async (
 ) => {
   const { config, warnings } = loadConfigAt(context, place);
   for (const warning of warnings) context.stderr(`Warning: ${warning}`);
-  if (status === true) return report(context, config, json, await statusOf(config));
+  if (status === true) return report(context, config, { json, place }, await statusOf(config));
   const { driver } = config.database;
   if (Object.keys(place).length > 0) requireOwner(config);
   let snapshot: string | undefined;
@@ -80,7 +80,12 @@ async function withServer<T>(config: Config, work: (database: Database) => Promi
   }
 }
 
-function report(context: CommandContext, { database }: Config, json: boolean, status: SchemaStatus): number {
+function report(
+  context: CommandContext,
+  { database }: Config,
+  { json, place }: { readonly json: boolean; readonly place: Place },
+  status: SchemaStatus,
+): number {
   const { applied, pending, unknown } = status;
   if (json)
     context.stdout(
@@ -98,7 +103,7 @@ function report(context: CommandContext, { database }: Config, json: boolean, st
   }
   if (pending.length === 0) return exitStatus.ok;
   const count = pending.length === 1 ? "1 migration is" : `${pending.length} migrations are`;
-  printFailure(context, `${count} pending`, "latchkey migrate");
+  printFailure(context, `${count} pending`, `latchkey migrate${placeOptions(place)}`);
   return exitStatus.failed;
 }
 

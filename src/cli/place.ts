@@ -26,6 +26,13 @@ export function loadConfigAt(context: CommandContext, place: Place): LoadedConfi
   return settingsAt(context, place).loadConfig();
 }
 
+/** The options as somebody types them behind a command, for a remedy: ` --unit latchkey`, or nothing. */
+export function placeOptions({ envFile, unit, pid }: Place): string {
+  const given = { "--env-file": envFile, "--unit": unit, "--pid": pid };
+  const typed = Object.entries(given).filter(([, value]) => value !== undefined);
+  return typed.map(([option, value]) => ` ${option} ${value}`).join("");
+}
+
 /**
  * SQLite gives what root makes beside a file to the file's owner; what anybody else makes there, the server cannot open.
  * @param command what is run on it, for the remedy. @throws CommandError where there is no file, or another user's.

@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { reasonOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ownCommand } from "../workers/worker-process.ts";
-import { type MadeBackup, newestBackup, removeUnfinished } from "./backup-folder.ts";
+import { type MadeBackup, newestBackup, removeUnfinished } from "../backup-folder.ts";
 import { backupDue } from "./backup-due.ts";
 import type { CommandContext } from "./command.ts";
 

@@ -83,7 +83,7 @@ export async function serveAlone(
   const stopCapping = watchConnections(config, log, service.counted?.closedConnections);
   describeListening(announcing, config, listener.url, metrics?.url);
   tls?.begin();
-  notifier?.ready(`answers at ${config.baseUrl}`);
+  notifier?.ready(`listening at ${listener.url} for ${config.baseUrl}`);
   const backups = scheduleBackups(config, announcing, backupFigures);
   testing?.listening(config, listener.url);
   const signal = await (testing === undefined ? signals.first : Promise.race([signals.first, testing.ended]));

@@ -90,12 +90,13 @@ export async function supervise(
   release();
   started.resolve();
   logStrays(log);
-  describeListening(announcing, config, urlOf(host, config.port, tls !== undefined), metrics.url);
+  const url = urlOf(host, config.port, tls !== undefined);
+  describeListening(announcing, config, url, metrics.url);
   tls?.begin();
   const httpPort = config.tls?.httpPort ?? null;
   // Workers watch their own.
   if (httpPort !== null) watchConnections({ ...config, port: httpPort, tls: null, workers: 1 }, log);
-  notifier?.ready(`${workers} workers answer at ${config.baseUrl}`, supervisor.hasAnswered);
+  notifier?.ready(`${workers} workers listening at ${url} for ${config.baseUrl}`, supervisor.hasAnswered);
   // Here, so that of all workers none makes any.
   const backups = scheduleBackups(config, announcing, backupFigures);
   log.info({ event: "draining", signal: await signals.first }, "finishing the requests under way");

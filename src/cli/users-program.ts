@@ -43,6 +43,11 @@ export function addUsers(program: Program, context: CommandContext, end: (status
       .option("--json", "print JSON")
       .addHelpText("after", commandHelp(`users ${name}`))
       .allowExcessArguments(false)
+      // Those that name the server.
+      .configureHelp({
+        showGlobalOptions: true,
+        visibleGlobalOptions: () => parent.options.filter(({ long }) => long !== "--json"),
+      })
       .action(async (...given: unknown[]) => {
         const self = given.at(-1) as Program;
         const values = Object.fromEntries(names.map((argument, at) => [argument, given[at]]));

@@ -109,7 +109,7 @@ function requireSchema({ applied, pending }: SchemaStatus): void {
     applied.length === 0
       ? "the database has no tables of latchkey's"
       : `the database's schema is older than this latchkey: ${pending.join(", ")} pending`;
-  throw new CommandError(what, "latchkey migrate, or start the server, which does it");
+  throw new CommandError(what, "latchkey migrate for the same server, or start it, which does it");
 }
 
 function sqliteFailure(error: unknown): CommandError {

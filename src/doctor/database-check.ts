@@ -149,7 +149,7 @@ async function guardedSchemaCheck(read: () => Promise<SchemaStatus>): Promise<Ch
 function schemaCheck({ applied, pending, unknown }: SchemaStatus): Check {
   if (pending.length > 0) {
     const detail = `pending: ${pending.join(", ")} (applied: ${applied.join(", ") || "none"})`;
-    return warned("schema", detail, "latchkey migrate, or start the server, which applies them");
+    return warned("schema", detail, "latchkey migrate for the same server, or start it, which applies them");
   }
   if (unknown.length === 0) return passed("schema", `up to date: ${applied.join(", ")}`);
   const detail = `a newer latchkey applied ${unknown.join(", ")}, which this one can work with`;

@@ -1,5 +1,6 @@
 import type { Config, Environment, LoadedConfig } from "../config/config.ts";
 import type { ConfigProblem } from "../errors.ts";
+import { backupChecks } from "./backup-check.ts";
 import { brandChecks } from "./brand-check.ts";
 import { breachedChecks } from "./breached-check.ts";
 import { type Check, failed, passed, warned } from "./check.ts";
@@ -57,6 +58,11 @@ const examinations: readonly Examination[] = [
     run: ({ config }) => [...databaseDirectoryCheck(config), ...fileChecksOf(config)],
   },
   { name: "database", needs: () => placeNames, run: ({ config }, now) => databaseChecks(config, now) },
+  {
+    name: "backups",
+    needs: () => [...placeNames, "LATCHKEY_BACKUP_DIR", "LATCHKEY_BACKUP_EVERY", "LATCHKEY_BACKUP_KEEP"],
+    run: ({ config }, now) => backupChecks(config, now()),
+  },
   {
     name: "cookies",
     needs: () => [

@@ -179,7 +179,11 @@ describe("latchkey migrate of a server that an option names", () => {
 
   test("takes that one's database, and not the shell's", async () => {
     const { database, inShell, migrateThere } = place();
-    expect((await migrateThere("--status")).exitCode).toBe(1);
+    const pending = await migrateThere("--status");
+    expect([pending.exitCode, pending.stderr]).toEqual([
+      1,
+      expect.stringMatching(/pending\nTry: latchkey migrate --env-file latchkey\.env\n$/),
+    ]);
     expect((await migrateThere()).exitCode).toBe(0);
     expect((await migrateThere("--status")).exitCode).toBe(0);
     expect([existsSync(database), existsSync(inShell)]).toEqual([true, false]);

@@ -28,6 +28,14 @@ describe("the command line", () => {
     expect(await runCommand([argument])).toEqual({ exitCode: 0, stdout: "latchkey 1.2.3\n", stderr: "" });
   });
 
+  test.each(["--json", "--env-file", "--unit", "--pid"])(
+    "names %s once in the help of what users can do",
+    async (option) => {
+      const { stdout } = await runCommand(["users", "create", "--help"]);
+      expect(stdout.match(new RegExp(`^ +${option} `, "gm"))).toHaveLength(1);
+    },
+  );
+
   test.each([{ argv: ["version", "--json"] }, { argv: ["--json", "version"] }])(
     "takes --json on either side of the command: $argv",
     async ({ argv }) => {

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { backupNameAt } from "../../src/cli/backup-folder.ts";
+import { backupNameAt } from "../../src/backup-folder.ts";
 import { createClient } from "../support/client.ts";
 import { noDisks } from "../support/disk.ts";
 import { buildExecutable, type RunningLatchkey, runLatchkey, spawnLatchkey } from "../support/executable.ts";

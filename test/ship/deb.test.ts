@@ -62,7 +62,7 @@ describe.skipIf(reason !== null)(title("Debian's package, under a real systemd")
     expect([await show("ActiveState"), await show("UnitFileState"), await show("StatusText")]).toEqual([
       "active",
       "enabled",
-      "answers at http://localhost:3001",
+      "listening at http://127.0.0.1:3001 for http://localhost:3001",
     ]);
     expect(
       await sh("stat --format='%a %U:%G' /etc/latchkey /etc/latchkey/latchkey.env /var/lib/latchkey"),

@@ -42,7 +42,9 @@ describe.skipIf(reason !== null)(
     test("show what they would do, and do it", async () => {
       expect(await sh(blockOf("run: print"))).toContain("/etc/systemd/system/latchkey.service");
       expect((await root.run(["test", "-e", "/etc/latchkey"])).exitCode).toBe(1);
-      expect(await sh(blockOf("run: install"))).toEndWith("Running   answers at https://auth.example.com\n");
+      expect(await sh(blockOf("run: install"))).toEndWith(
+        "Running   listening at http://127.0.0.1:3001 for https://auth.example.com\n",
+      );
       expect(await sh("journalctl -u latchkey -o cat")).toContain('"event":"listening"');
     });
 

@@ -67,10 +67,12 @@ describe.skipIf(reason !== null)(
     let cookie = "";
     test("one command makes a service that answers on port 80, and is not root", async () => {
       const printed = await sh("/root/latchkey install --set PORT=80");
-      expect(printed.split("\n").at(-1)).toBe("Running   answers at http://localhost");
+      expect(printed.split("\n").at(-1)).toBe(
+        "Running   listening at http://127.0.0.1:80 for http://localhost",
+      );
       expect([await show("ActiveState"), await show("StatusText")]).toEqual([
         "active",
-        "answers at http://localhost",
+        "listening at http://127.0.0.1:80 for http://localhost",
       ]);
       cookie = await signUp("ann@example.com");
       expect(await verify(cookie)).toBe(200);
@@ -175,7 +177,9 @@ describe.skipIf(reason !== null)(
         "LATCHKEY_LIMITS=off",
       ];
       await sh(`latchkey install ${settings.map((one) => `--set ${one}`).join(" ")}`);
-      expect(await show("StatusText")).toBe("2 workers answer at http://localhost");
+      expect(await show("StatusText")).toBe(
+        "2 workers listening at http://127.0.0.1:80 for http://localhost",
+      );
       const cookies = await Promise.all(
         Array.from({ length: 8 }, (_, at) => signUp(`user${at}@example.com`)),
       );

@@ -39,7 +39,7 @@ describe.skipIf(process.platform !== "linux")("systemd", () => {
       const socket = listen(kind);
       const server = await spawnLatchkey({ env: { NOTIFY_SOCKET: socket.name } });
       const [ready] = await heard(socket, isReady);
-      expect(ready).toEqual({ READY: "1", STATUS: `answers at ${server.origin}` });
+      expect(ready).toEqual({ READY: "1", STATUS: `listening at ${server.url} for ${server.origin}` });
       expect((await fetch(`${server.url}/health`)).status).toBe(200);
       expect(await server.stop()).toBe(0);
       expect(socket.received().slice(1)).toEqual([
@@ -118,7 +118,7 @@ describe.skipIf(process.platform !== "linux")("systemd", () => {
     const env = { NOTIFY_SOCKET: socket.name, WATCHDOG_USEC: "100000", LATCHKEY_WORKERS: "2" };
     const server = await spawnLatchkey({ env });
     const [ready] = await heard(socket, isReady);
-    expect(ready?.["STATUS"]).toBe(`2 workers answer at ${server.origin}`);
+    expect(ready?.["STATUS"]).toBe(`2 workers listening at ${server.url} for ${server.origin}`);
     await heard(socket, isAlive, 3);
     for (const pid of workersOf(server.pid))
       expect(readFileSync(`/proc/${pid}/environ`, "utf8")).not.toMatch(/NOTIFY_SOCKET|WATCHDOG/);

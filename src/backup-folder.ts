@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import { CommandError, reasonOf } from "../errors.ts";
+import { CommandError, reasonOf } from "./errors.ts";
 
 /** What a backup in a folder is called, with its instant. */
 const ownName = /^latchkey-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.(?:db|dump)$/;
