@@ -44,8 +44,10 @@ interface RunningBatch {
 export interface BatchDeps {
   /** This many waiting lookups are sent at once, without gathering: few, so that batches overlap. */
   readonly batchSize: number;
-  /** Batches under way at once: enough for a database far away. */
-  readonly batchesInFlight: number;
+  /** Batches that may be under way at once, now: enough for a database far away, and none that would wait for a connection. */
+  readonly batchesInFlight: () => number;
+  /** Makes room for another one, behind those that are under way; null where nothing is to come of it. */
+  readonly widen?: () => Promise<unknown> | null;
   /** Connects where there is no live connection, beside what is still connecting; null where there is one. */
   readonly connect: () => Promise<unknown> | null;
   /** Executes `batchLookup`. */
@@ -235,7 +237,7 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
     timer = undefined;
     if (waiting.length > 0 && wake() !== null) return wait();
     if (connecting === 0 || isFailing) refuseLate(waitingMaxMs);
-    while (waiting.length > 0 && inFlight < batchesInFlight) {
+    while (waiting.length > 0 && inFlight < batchesInFlight()) {
       const batch = waiting.slice(0, batchMax);
       waiting = waiting.slice(batchMax);
       inFlight += 1;
@@ -244,6 +246,10 @@ export function openBatchedSessions(deps: BatchDeps): SessionStore {
         flush();
       });
     }
+    if (waiting.length > 0) deps.widen?.()?.then(flushWhereRoom, () => {});
+  };
+  const flushWhereRoom = (): void => {
+    if (inFlight < batchesInFlight()) flush();
   };
   const schedule = (): void => {
     if (waking !== null) wait();

@@ -5,8 +5,12 @@ import { batchLookup, type SessionColumns } from "./lookup.ts";
 import type { SessionStore } from "./store.ts";
 import { openBatchedSessions } from "./batched.ts";
 
+/** After a further connection was not to be had: the server may have no more to give. */
+const failedPauseMs = 1_000;
+
 /**
- * Looks sessions up through Neon's driver.
+ * Looks sessions up through Neon's driver: on connections that are there, while another is made behind them where they
+ * are too few. One that takes long to make, or hangs, is waited for where there is none.
  * @param pool their own, which `close` ends; each of its `connections` takes one batch at a time.
  * @param late what is asked for lookups that were given up.
  */
@@ -29,11 +33,14 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
       (await client.query<SessionColumns>({ ...query, ...name })).rows;
     let lost: Error | undefined;
     try {
-      return await askBy(isPrepared ? { name: statementName } : {});
+      const rows = await askBy(isPrepared ? { name: statementName } : {});
+      live.add(client);
+      return rows;
     } catch (error) {
       // A column got another type: other connections may have the old plan too.
       if (errorCode(error) === "0A000") return await askBy({});
       lost = error as Error;
+      live.delete(client);
       if (isUnprepared(error)) isPrepared = false;
       // Where one was lost, the others may have been, and not have noticed.
       if (isConnectionLoss(error)) live.clear();
@@ -60,9 +67,24 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
       client.release(lost);
     }
   };
+  let isWidening = false;
+  /** In `performance.now()` ms. */
+  let widensFrom = 0;
   return openBatchedSessions({
     batchSize: 48,
-    batchesInFlight: connections,
+    batchesInFlight: () => Math.min(connections, Math.max(1, live.size)),
+    widen() {
+      // An idle one, of which nobody knows whether it lives, is tried by the next batch.
+      if (isWidening || pool.idleCount > 0 || pool.totalCount >= connections) return null;
+      if (performance.now() < widensFrom) return null;
+      isWidening = true;
+      return connectOne()
+        .catch((error: unknown) => {
+          widensFrom = performance.now() + failedPauseMs;
+          throw error;
+        })
+        .finally(() => (isWidening = false));
+    },
     connect: () => (live.size > 0 ? null : connectOne()),
     run(tokens) {
       const connecting = pool.connect();

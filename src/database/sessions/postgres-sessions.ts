@@ -112,7 +112,7 @@ export function openPostgresSessions({ open, keepsSessions, late }: PostgresSess
 
   return openBatchedSessions({
     batchSize: 32,
-    batchesInFlight: 16,
+    batchesInFlight: () => 16,
     connect: () => (current.isLive ? null : connect()),
     run: (tokens) => ({ connected: null, rows: ask(tokens) }),
     reset() {

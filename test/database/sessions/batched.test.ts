@@ -28,16 +28,20 @@ interface Batch {
   readonly fail: (error: Error) => void;
 }
 
-/** A store whose batches the test answers by hand. */
-function open() {
+/** A store whose batches the test answers by hand. @param room batches at once, as `widen` may change it. */
+function open({ room = 10, widen = () => {} }: { room?: number; widen?: (add: () => void) => void } = {}) {
   const batches: Batch[] = [];
-  const counts = { resets: 0, connects: 0 };
+  const counts = { resets: 0, connects: 0, widened: 0 };
   /** What `connect` waits for where there is no connection. */
   let connecting: PromiseWithResolvers<void> | null = null;
   const arrivals: PromiseWithResolvers<void>[] = [];
   const sessions = openBatchedSessions({
     batchSize: 32,
-    batchesInFlight: 10,
+    batchesInFlight: () => room,
+    async widen() {
+      counts.widened += 1;
+      widen(() => void (room += 1));
+    },
     connect() {
       if (connecting !== null) counts.connects += 1;
       return connecting?.promise ?? null;
@@ -101,6 +105,30 @@ const outcome = (lookup: Promise<SessionRow | null>) =>
 const unavailable = "503 STORE_UNAVAILABLE";
 
 describe("openBatchedSessions", () => {
+  test("sends what waits once there is room for another batch, without the first being answered", async () => {
+    const { find, sent } = open({ room: 1, widen: (add) => add() });
+    const first = find("a");
+    await sent(1);
+    const second = find("b");
+    (await sent(2)).answer(["b"]);
+    expect(await outcome(second)).toBe("b");
+    (await sent(1)).answer(["a"]);
+    expect(await outcome(first)).toBe("a");
+  });
+
+  test("does not turn in a circle where no room came of it", async () => {
+    const { find, sent, batches, counts } = open({ room: 1 });
+    const first = find("a");
+    await sent(1);
+    const second = find("b");
+    await Bun.sleep(20);
+    expect(counts.widened).toBeWithin(1, 5);
+    expect(batches).toHaveLength(1);
+    (await sent(1)).answer(["a"]);
+    (await sent(2)).answer(["b"]);
+    expect(await Promise.all([outcome(first), outcome(second)])).toEqual(["a", "b"]);
+  });
+
   test("reads a row's columns into a session", async () => {
     const { find, sent } = open();
     const lookup = find("a");
@@ -324,7 +352,7 @@ describe("a database that slept", () => {
     batch.answer(batch.tokens);
     expect(await Promise.all(lookups)).toEqual(["a", "b", "c", "d"]);
     // One for all, and another beside it after a second: it might hang.
-    expect(counts).toEqual({ resets: 0, connects: 2 });
+    expect(counts).toMatchObject({ resets: 0, connects: 2 });
   });
 
   test("is waited for by a batch whose connection was lost", async () => {
@@ -338,7 +366,7 @@ describe("a database that slept", () => {
     const again = await sent(2);
     again.answer(again.tokens);
     expect(await lookup).toBe("a");
-    expect(counts).toEqual({ resets: 0, connects: 2 });
+    expect(counts).toMatchObject({ resets: 0, connects: 2 });
   });
 
   test("is waited for five seconds in all, however often its connection is lost", async () => {

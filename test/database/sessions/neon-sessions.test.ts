@@ -44,6 +44,17 @@ afterAll(() => database.close());
 /** What the session that the pool's one connection has, has prepared. */
 const prepared = async () => (await pool.query("SELECT name FROM pg_prepared_statements")).rowCount;
 
+/** Connects as often as a pool of four may. */
+async function fill(several: Pool): Promise<void> {
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const client = await several.connect();
+      await client.query("SELECT pg_sleep(0.05)");
+      client.release();
+    }),
+  );
+}
+
 describe("openNeonSessions", () => {
   test("prepares its statement once, and reads instants cut to the millisecond", async () => {
     for (let round = 0; round < 3; round += 1) {
@@ -73,6 +84,34 @@ describe("openNeonSessions", () => {
     expect(await sessions.find("a")).toMatchObject({ user: { name: "Ü" } });
   });
 
+  test("waits for no connection that is made while another one answers", async () => {
+    const several = new Pool({ connectionString: database.url, max: 4, connectionTimeoutMillis: 2_000 });
+    await sessions.close();
+    sessions = openNeonSessions(several, 4, noLate);
+    await sessions.find("a");
+    database.network?.hang(true);
+    try {
+      let isWaiting = true;
+      const first = sessions.find("a");
+      // In a batch of its own, while the first is under way.
+      await new Promise((resolve) => setImmediate(resolve));
+      const second = Promise.resolve(sessions.find("a")).finally(() => (isWaiting = false));
+      await first;
+      for (let other = 0; other < 20; other += 1) await sessions.find("none");
+      expect([isWaiting, several.totalCount]).toEqual([false, 2]);
+      expect(await second).toMatchObject({ id: "s" });
+    } finally {
+      database.network?.hang(false);
+    }
+    // Once the one that hangs was given up, and there was a pause.
+    while (several.idleCount < 2) {
+      await Bun.sleep(20);
+      const first = sessions.find("a");
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all([first, sessions.find("a")]);
+    }
+  });
+
   test("tries the other connections once one was late: what hangs with it is nobody's second", async () => {
     const several = new Pool({
       connectionString: database.url,
@@ -82,13 +121,7 @@ describe("openNeonSessions", () => {
     });
     await sessions.close();
     sessions = openNeonSessions(several, 6, noLate);
-    await Promise.all(
-      Array.from({ length: 4 }, async () => {
-        const client = await several.connect();
-        await client.query("SELECT pg_sleep(0.05)");
-        client.release();
-      }),
-    );
+    await fill(several);
     expect(several.totalCount).toBe(4);
     database.network?.stall(true);
     try {
