@@ -97,8 +97,10 @@ test("certbot's first certificate is handed on by hand, as its hook does later",
 
 const lowestFree = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 const [port, nobody] = [443, "65534"];
+/** Root's, in whose path the programs of administrators are. */
+const PATH = `${process.env["PATH"]}:/usr/sbin:/sbin`;
 const missing = [
-  ...["setcap", "setpriv"].filter((program) => Bun.which(program) === null),
+  ...["setcap", "setpriv"].filter((program) => Bun.which(program, { PATH }) === null),
   ...(process.geteuid?.() === 0 ? [] : ["root"]),
   ...(existsSync(lowestFree) && Number(readFileSync(lowestFree, "utf8")) > port
     ? []
@@ -120,7 +122,7 @@ test.skipIf(missing.length > 0)(
     const start = () =>
       spawnLatchkey({
         env: { HOST: "127.83.29.7", PORT: String(port), LATCHKEY_DATA_DIR: home },
-        executable: Bun.which("setpriv") ?? "",
+        executable: Bun.which("setpriv", { PATH }) ?? "",
         args: [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", executable],
         cwd: home,
       });
@@ -128,7 +130,8 @@ test.skipIf(missing.length > 0)(
       `port ${port} may not be opened by this user\nTry: set PORT to one above 1023, or give the right to lower ones`,
     );
     const command = blockOf("commands: capability").trim().replace("/usr/local/bin/latchkey", executable);
-    expect(Bun.spawnSync(command.split(" ")).exitCode).toBe(0);
+    const [program = "", ...args] = command.split(" ");
+    expect(Bun.spawnSync([Bun.which(program, { PATH }) ?? program, ...args]).exitCode).toBe(0);
     const server = await start();
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
     expect(await server.stop()).toBe(0);
