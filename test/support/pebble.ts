@@ -31,6 +31,11 @@ export interface PebbleOptions {
   readonly validSeconds?: number;
   /** By default any that is free. */
   readonly httpPort?: number;
+  /**
+   * After how long it says that an order may be looked at again, in seconds to every other client and as a date to the
+   * others; 0 does not say. Default 1.
+   */
+  readonly retryAfterSeconds?: number;
   /** A program that starts it, with its arguments, such as one that goes to another network. */
   readonly within?: readonly string[];
   /** To come back after a stop: with the same port and certificate, as another authority. */
@@ -59,6 +64,7 @@ const build = once(async () => {
 
 export async function startPebble({
   validSeconds = 7_776_000,
+  retryAfterSeconds = 1,
   within = [],
   ...options
 }: PebbleOptions = {}): Promise<Pebble> {
@@ -80,7 +86,7 @@ export async function startPebble({
       ocspResponderURL: "",
       externalAccountBindingRequired: false,
       domainBlocklist: ["refused.latchkey.test"],
-      retryAfter: { authz: 1, order: 1 },
+      retryAfter: { authz: retryAfterSeconds, order: retryAfterSeconds },
       profiles: { default: { description: "tests", validityPeriod: validSeconds } },
     },
   };
