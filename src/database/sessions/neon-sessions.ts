@@ -19,12 +19,18 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
   // Another text has another name: behind a pooler, sessions keep what other processes, and other versions, prepared.
   const statementName = `latchkey ${Bun.hash(text).toString(36)}`;
   let isPrepared = true;
-  /** Connections not known to be lost. */
+  /** Connections that were made, and not seen to end. */
+  const made = new Set<PoolClient>();
+  /** Of these, those that nothing says may be lost. */
   const live = new Set<PoolClient>();
   pool.on("connect", (client: PoolClient) => {
+    made.add(client);
     live.add(client);
     // The pool's `remove` comes when it has taken its leave, which one that was cut never does.
-    const forget = () => void live.delete(client);
+    const forget = () => {
+      made.delete(client);
+      live.delete(client);
+    };
     client.on("error", forget).on("end", forget);
   });
   const ask = async (client: PoolClient, tokens: string[]): Promise<SessionColumns[]> => {
@@ -33,13 +39,12 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
       (await client.query<SessionColumns>({ ...query, ...name })).rows;
     let lost: Error | undefined;
     try {
-      const rows = await askBy(isPrepared ? { name: statementName } : {});
-      live.add(client);
-      return rows;
+      return await askBy(isPrepared ? { name: statementName } : {});
     } catch (error) {
       // A column got another type: other connections may have the old plan too.
       if (errorCode(error) === "0A000") return await askBy({});
       lost = error as Error;
+      made.delete(client);
       live.delete(client);
       if (isUnprepared(error)) isPrepared = false;
       // Where one was lost, the others may have been, and not have noticed.
@@ -72,7 +77,7 @@ export function openNeonSessions(pool: Pool, connections: number, late: LateStat
   let widensFrom = 0;
   return openBatchedSessions({
     batchSize: 48,
-    batchesInFlight: () => Math.min(connections, Math.max(1, live.size)),
+    batchesInFlight: () => Math.min(connections, Math.max(1, made.size)),
     widen() {
       // An idle one, of which nobody knows whether it lives, is tried by the next batch.
       if (isWidening || pool.idleCount > 0 || pool.totalCount >= connections) return null;

@@ -112,6 +112,28 @@ describe("openNeonSessions", () => {
     }
   });
 
+  test("uses the other connections, once one was lost, for batches at once", async () => {
+    const several = new Pool({ connectionString: database.url, max: 4 });
+    await sessions.close();
+    sessions = openNeonSessions(several, 4, noLate);
+    await fill(several);
+    database.network?.cutNext();
+    expect(await sessions.find("a")).toMatchObject({ id: "s" });
+    const total = several.totalCount;
+    expect(total).toBe(3);
+    database.network?.delay(300);
+    try {
+      const first = sessions.find("a");
+      await new Promise((resolve) => setImmediate(resolve));
+      const second = sessions.find("a");
+      await Bun.sleep(50);
+      expect(total - several.idleCount).toBe(2);
+      expect(await Promise.all([first, second])).toMatchObject([{ id: "s" }, { id: "s" }]);
+    } finally {
+      database.network?.delay(0);
+    }
+  });
+
   test("tries the other connections once one was late: what hangs with it is nobody's second", async () => {
     const several = new Pool({
       connectionString: database.url,
